@@ -1,0 +1,86 @@
+use std::{fs, path::Path};
+
+use super::*;
+
+fn from(name: &str, text: &str) -> (tempfile::TempDir, Settings) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    let mut settings = Settings::default();
+    settings.add_file(&path, "swl_");
+    (folder, settings)
+}
+
+#[test]
+fn later_sources_win() {
+    let (_folder, mut settings) = from("s.toml", "port = 1\nswl_addrs = \"::1\"");
+    settings.add_environment(
+        "SWL_",
+        &["APIS_PORT"],
+        [
+            ("SWL_PORT".to_owned(), "2".to_owned()),
+            ("APIS_PORT".to_owned(), "4".to_owned()),
+            ("APIS_OTHER".to_owned(), "5".to_owned()),
+            ("PATH".to_owned(), "/bin".to_owned()),
+        ],
+    );
+    assert_eq!(settings.number("port", 1..=9, 7), 2);
+    assert_eq!(settings.or("addrs", String::new()), "::1");
+    assert_eq!(settings.number("apis_port", 1..=9, 7), 4);
+    settings.add_flag("port", "3".to_owned());
+    assert_eq!(settings.number("port", 1..=9, 7), 3);
+    settings.finish().unwrap();
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_the_nearest_key() {
+    let text = r#"{"service_prot": 1, "service_port": 65536, "flag": "maybe", "list": ["1", "x"], "deep": {"a": 1}}"#;
+    let (_folder, mut settings) = from("settings.json", text);
+    settings.number::<u16>("service_port", 1..=65535, 11443);
+    settings.flag("flag", true);
+    settings.list::<u8>("list");
+    settings.required_path("key_path", "the private key");
+    let problems = settings.finish().unwrap_err();
+    let text = problems.to_string();
+    for expected in [
+        "for 6 reasons",
+        "settings.json: service_prot: unknown key; did you mean service_port?",
+        "settings.json: service_port: must be a number from 1 to 65535, not \"65536\"",
+        "settings.json: flag: must be true or false, not \"maybe\"",
+        "settings.json: list: \"x\":",
+        "settings.json: deep: must be a value",
+        "key_path: is missing: the private key",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let mut settings = Settings::default();
+    settings.add_file(Path::new("/nowhere/settings.json"), "");
+    let text = settings.finish().unwrap_err().to_string();
+    assert!(
+        text.contains("/nowhere/settings.json: cannot be read"),
+        "{text}"
+    );
+    let (_folder, settings) = from("settings.json", "{\"a\": ");
+    let text = settings.finish().unwrap_err().to_string();
+    assert!(text.contains("line 1"), "{text}");
+}
+
+#[test]
+fn paths_are_relative_to_the_file_that_says_them() {
+    let (folder, mut settings) = from("s.json", r#"{"a": "x/y.pem", "b": "/z.pem"}"#);
+    assert_eq!(settings.path("a"), Some(folder.path().join("x/y.pem")));
+    assert_eq!(settings.path("b"), Some("/z.pem".into()));
+    settings.add_flag("a", "x".to_owned());
+    assert_eq!(settings.path("a"), Some("x".into()));
+}
+
+#[test]
+fn home_is_expanded() {
+    let origin = Origin::Flag(String::new());
+    let home = Some("/home/me".into());
+    assert_eq!(origin.resolve("~/k.pem", home), Path::new("/home/me/k.pem"));
+}

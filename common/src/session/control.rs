@@ -1,0 +1,186 @@
+//! The control stream after `hello` and `welcome`: answers pings, sends ours, hears `goaway`.
+
+use std::{collections::HashMap, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{FrameIoError, RecvHalf, SendHalf, read_frame, write_frame};
+use crate::wire::control::Message;
+
+/// Messages that may wait between the two directions; a peer that does not read its answers waits for itself.
+const QUEUE: usize = 16;
+
+/// What the peer said in its `goaway`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goaway {
+    /// The peer's reason.
+    pub reason: String,
+    /// How long it asks to wait before a new session is tried.
+    pub reconnect_after: Duration,
+}
+
+/// Why the control stream ended. The session is then of no more use.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The stream broke off, or carried something that is not a message.
+    #[error("control stream: {0}")]
+    Frame(#[from] FrameIoError),
+    /// A message that has no place after the start.
+    #[error("control stream: {0} is not allowed after the start")]
+    Unexpected(&'static str),
+}
+
+impl ControlError {
+    /// Whether the peer is at fault, rather than the path.
+    pub fn is_protocol_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Unexpected(_) | Self::Frame(FrameIoError::Frame(_))
+        )
+    }
+}
+
+enum Command {
+    Ping(oneshot::Sender<()>),
+    Goaway(Goaway),
+}
+
+/// Asks things of a running [`ControlLoop`]; clones are handles of the same one.
+#[derive(Debug, Clone)]
+pub struct ControlHandle {
+    commands: mpsc::Sender<Command>,
+    goaway: watch::Receiver<Option<Goaway>>,
+}
+
+impl ControlHandle {
+    /// Whether the other side's control loop answers within the time limit.
+    pub async fn ping(&self, within: Duration) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let round_trip = async {
+            self.commands.send(Command::Ping(answer)).await.is_ok() && answered.await.is_ok()
+        };
+        timeout(within, round_trip).await.unwrap_or(false)
+    }
+
+    /// Tells the other side that this one will end the session. A loop that has ended has nobody to tell.
+    pub async fn goaway(&self, goaway: Goaway) {
+        let _ = self.commands.send(Command::Goaway(goaway)).await;
+    }
+
+    /// Completes when the peer has sent `goaway`; never when the control stream ends without one.
+    pub async fn peer_goes_away(&self) -> Goaway {
+        let mut goaway = self.goaway.clone();
+        match goaway.wait_for(Option::is_some).await {
+            Ok(value) => value.clone().expect("waited for a value"),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// The task of one control stream.
+#[derive(Debug)]
+pub struct ControlLoop {
+    send: SendHalf,
+    recv: RecvHalf,
+    commands: mpsc::Receiver<Command>,
+    goaway: watch::Sender<Option<Goaway>>,
+}
+
+impl ControlLoop {
+    /// The loop over a control stream on which `hello` and `welcome` have passed, and a handle to it.
+    pub fn new(send: SendHalf, recv: RecvHalf) -> (Self, ControlHandle) {
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        let (goaway, heard) = watch::channel(None);
+        let handle = ControlHandle {
+            commands,
+            goaway: heard,
+        };
+        let task = Self {
+            send,
+            recv,
+            commands: receiver,
+            goaway,
+        };
+        (task, handle)
+    }
+
+    /// Runs until the stream ends.
+    pub async fn run(self) -> ControlError {
+        let Self {
+            send,
+            recv,
+            commands,
+            goaway,
+        } = self;
+        let (incoming, received) = mpsc::channel(QUEUE);
+        tokio::select! {
+            error = read_all(recv, incoming) => error,
+            error = serve(send, received, commands, goaway) => error,
+        }
+    }
+}
+
+/// Reads in a future of its own, because a half-read frame must not be dropped when a command comes.
+async fn read_all(mut recv: RecvHalf, incoming: mpsc::Sender<Message>) -> ControlError {
+    loop {
+        match read_frame(&mut recv).await {
+            Ok(message) => {
+                if incoming.send(message).await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+            Err(error) => return error.into(),
+        }
+    }
+}
+
+async fn serve(
+    mut send: SendHalf,
+    mut received: mpsc::Receiver<Message>,
+    mut commands: mpsc::Receiver<Command>,
+    goaway: watch::Sender<Option<Goaway>>,
+) -> ControlError {
+    let mut waiting: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
+    let mut nonce = 0;
+    loop {
+        let reply = tokio::select! {
+            Some(message) = received.recv() => match message {
+                Message::Ping { nonce } => Message::Pong { nonce },
+                Message::Pong { nonce } => {
+                    if let Some(answer) = waiting.remove(&nonce) {
+                        // Whoever asked may have run out of patience.
+                        let _ = answer.send(());
+                    }
+                    continue;
+                }
+                Message::Goaway { reason, reconnect_after_ms } => {
+                    let reconnect_after = Duration::from_millis(reconnect_after_ms);
+                    goaway.send_replace(Some(Goaway { reason, reconnect_after }));
+                    continue;
+                }
+                Message::Hello(_) => return ControlError::Unexpected("hello"),
+                Message::Welcome(_) => return ControlError::Unexpected("welcome"),
+            },
+            Some(command) = commands.recv() => match command {
+                Command::Ping(answer) => {
+                    waiting.retain(|_, answer| !answer.is_closed());
+                    nonce += 1;
+                    waiting.insert(nonce, answer);
+                    Message::Ping { nonce }
+                }
+                Command::Goaway(goaway) => Message::Goaway {
+                    reason: goaway.reason,
+                    reconnect_after_ms: u64::try_from(goaway.reconnect_after.as_millis()).unwrap_or(u64::MAX),
+                },
+            },
+            else => return std::future::pending().await,
+        };
+        if let Err(error) = write_frame(&mut send, &reply).await {
+            return error.into();
+        }
+    }
+}

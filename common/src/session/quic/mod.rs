@@ -1,0 +1,107 @@
+//! The QUIC carrier (RFC 9000): connection, transport parameters, socket, endpoint keys.
+
+mod keys;
+mod socket;
+mod transport;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use quinn::VarInt;
+use rustls::pki_types::CertificateDer;
+
+pub use self::{
+    keys::{EndpointKeys, KeyDerivationError},
+    socket::{BindError, UdpBuffers, bind},
+    transport::TransportSettings,
+};
+use super::{Closed, RecvHalf, SendHalf};
+use crate::wire::{Protocol, close::CloseCode};
+
+/// How often [`QuicCarrier::answers`] looks for the answer.
+const LOOK: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone)]
+pub(super) struct QuicCarrier {
+    connection: quinn::Connection,
+    /// Receive window of the connection as last announced by [`Self::answers`], in bytes.
+    window: Arc<AtomicU64>,
+}
+
+impl QuicCarrier {
+    pub(super) fn new(connection: quinn::Connection, session_window: u64) -> Self {
+        Self {
+            connection,
+            window: Arc::new(AtomicU64::new(session_window)),
+        }
+    }
+
+    pub(super) async fn open_stream(&self) -> Result<(SendHalf, RecvHalf), Closed> {
+        let (send, recv) = self.connection.open_bi().await?;
+        Ok((SendHalf::over_quic(send), RecvHalf::over_quic(recv)))
+    }
+
+    pub(super) async fn accept_stream(&self) -> Result<(SendHalf, RecvHalf), Closed> {
+        let (send, recv) = self.connection.accept_bi().await?;
+        Ok((SendHalf::over_quic(send), RecvHalf::over_quic(recv)))
+    }
+
+    pub(super) fn close(&self, code: CloseCode) {
+        let number = VarInt::from_u32(code.number());
+        self.connection.close(number, code.text().as_bytes());
+    }
+
+    pub(super) async fn closed(&self) -> Closed {
+        self.connection.closed().await.into()
+    }
+
+    /// quinn has no way to ask for a PING frame, but announcing a larger window is a frame that the peer must
+    /// acknowledge (RFC 9000, section 13.2.1). Each call adds one byte to the window.
+    pub(super) async fn answers(&self, within: Duration) -> bool {
+        let before = self.connection.stats().frame_rx.acks;
+        let window = self.window.fetch_add(1, Relaxed) + 1;
+        self.connection
+            .set_receive_window(VarInt::from_u64(window).unwrap_or(VarInt::MAX));
+        let acknowledged = async {
+            while self.connection.stats().frame_rx.acks == before {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            answered = tokio::time::timeout(within, acknowledged) => answered.is_ok(),
+            _ = self.connection.closed() => false,
+        }
+    }
+
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        let address = self.connection.remote_address();
+        SocketAddr::new(address.ip().to_canonical(), address.port())
+    }
+
+    pub(super) fn rtt(&self) -> Duration {
+        self.connection.rtt()
+    }
+
+    pub(super) fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.connection
+            .peer_identity()
+            .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
+            .map(|certificates| *certificates)
+            .unwrap_or_default()
+    }
+}
+
+/// The protocol that the handshake agreed on; `None` when the peer and we share none.
+pub fn negotiated(connection: &quinn::Connection) -> Option<Protocol> {
+    let data = connection.handshake_data()?;
+    let data = data
+        .downcast::<quinn::crypto::rustls::HandshakeData>()
+        .ok()?;
+    Protocol::from_alpn(data.protocol.as_deref()?)
+}

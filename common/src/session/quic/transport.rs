@@ -1,0 +1,63 @@
+//! Transport parameters (RFC 9000, section 18.2): one place for keep-alive, windows and limits.
+
+use std::time::Duration;
+
+use quinn::{TransportConfig, VarInt};
+
+/// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
+const MAX_SESSION_WINDOW: u64 = 1 << 36;
+
+/// What the settings decide about a QUIC connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportSettings {
+    /// After this much silence a PING is sent; it also keeps NAT mappings, most of which live 30 s.
+    pub keep_alive: Duration,
+    /// After this much time without an answer the peer is dead. The clock starts with the first packet sent after
+    /// the last one received (RFC 9000, section 10.1), so detection takes at most `keep_alive + idle_timeout`.
+    pub idle_timeout: Duration,
+    /// How far the peer may run ahead of the reader of one stream, in bytes.
+    pub stream_window: u32,
+    /// How far the peer may run ahead of all readers together, in bytes. It must hold the full windows of all
+    /// streams that may stall, or they would stop the others.
+    pub session_window: u64,
+    /// Bidirectional streams that the peer may hold open.
+    pub max_streams: u32,
+}
+
+impl Default for TransportSettings {
+    fn default() -> Self {
+        Self {
+            keep_alive: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(20),
+            stream_window: 1 << 20,
+            session_window: 4 << 30,
+            max_streams: 1,
+        }
+    }
+}
+
+/// Bytes that may be sent and unacknowledged in a connection. Stalled streams hold nothing of it, because a stream
+/// takes no more bytes than its peer's window; it bounds memory when the path is cut under many busy streams.
+const SEND_WINDOW: u64 = 256 << 20;
+
+impl TransportSettings {
+    /// The settings in quinn's terms.
+    ///
+    /// # Panics
+    /// When a value is beyond what a QUIC integer holds; the settings' own limits are far below.
+    pub fn to_quinn(&self) -> TransportConfig {
+        let window = VarInt::from_u64(self.session_window.min(MAX_SESSION_WINDOW));
+        let idle = self.idle_timeout.try_into();
+        let mut config = TransportConfig::default();
+        config
+            .keep_alive_interval(Some(self.keep_alive))
+            .max_idle_timeout(Some(idle.expect("an idle timeout of at most a day")))
+            .stream_receive_window(self.stream_window.into())
+            .receive_window(window.expect("at most 64 GiB"))
+            .send_window(SEND_WINDOW)
+            .max_concurrent_bidi_streams(self.max_streams.into())
+            .max_concurrent_uni_streams(VarInt::from_u32(0))
+            .datagram_receive_buffer_size(None);
+        config
+    }
+}

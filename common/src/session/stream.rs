@@ -1,0 +1,221 @@
+//! The two halves of a stream. Neither ends cleanly by accident: a half that is dropped before its end is reset.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use quinn::{ReadError, ReadExactError, VarInt, WriteError};
+use thiserror::Error;
+
+use super::Closed;
+use crate::wire::close::StreamCode;
+
+/// Why a stream broke off.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StreamError {
+    /// The peer reset its sending half (RFC 9000, section 3.5).
+    #[error("the peer reset the stream (code {0:#x})")]
+    Reset(u64),
+    /// The peer stopped reading for good.
+    #[error("the peer stopped the stream (code {0:#x})")]
+    Stopped(u64),
+    /// The session ended.
+    #[error("the session ended: {0}")]
+    Session(#[from] Closed),
+    /// The stream ended in the middle of something that has a length.
+    #[error("the stream ended early")]
+    Early,
+    /// This half was used after its end.
+    #[error("the stream is closed")]
+    Misused,
+}
+
+/// The half that sends.
+#[derive(Debug)]
+pub struct SendHalf {
+    carrier: SendCarrier,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum SendCarrier {
+    Quic(quinn::SendStream),
+}
+
+impl SendHalf {
+    pub(super) fn over_quic(stream: quinn::SendStream) -> Self {
+        Self {
+            carrier: SendCarrier::Quic(stream),
+            ended: false,
+        }
+    }
+
+    /// Hands over the bytes, without copying them; waits for flow control.
+    ///
+    /// # Errors
+    /// [`StreamError::Stopped`] or [`StreamError::Session`].
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: a part may have been handed over.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        match &mut self.carrier {
+            SendCarrier::Quic(stream) => Ok(stream.write_chunk(bytes).await?),
+        }
+    }
+
+    /// Marks the end. What was written is still delivered; [`Self::acknowledged`] tells when.
+    pub fn finish(&mut self) {
+        self.ended = true;
+        match &mut self.carrier {
+            // It fails only when the stream has ended already.
+            SendCarrier::Quic(stream) => drop(stream.finish()),
+        }
+    }
+
+    /// Completes when the peer's carrier has all bytes up to [`Self::finish`].
+    ///
+    /// # Errors
+    /// [`StreamError::Stopped`] or [`StreamError::Session`] when it never will.
+    pub fn acknowledged(&self) -> impl Future<Output = Result<(), StreamError>> + Send + use<> {
+        match &self.carrier {
+            SendCarrier::Quic(stream) => {
+                let stopped = stream.stopped();
+                async move {
+                    match stopped.await {
+                        Ok(None) => Ok(()),
+                        Ok(Some(code)) => Err(StreamError::Stopped(code.into_inner())),
+                        Err(quinn::StoppedError::ConnectionLost(error)) => {
+                            Err(StreamError::Session(error.into()))
+                        }
+                        Err(quinn::StoppedError::ZeroRttRejected) => Err(StreamError::Misused),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Breaks off: what the peer has not read yet is lost, and it sees an error.
+    pub fn reset(&mut self, code: StreamCode) {
+        self.ended = true;
+        match &mut self.carrier {
+            // It fails only when the stream has ended already.
+            SendCarrier::Quic(stream) => drop(stream.reset(VarInt::from_u32(code as u32))),
+        }
+    }
+}
+
+impl Drop for SendHalf {
+    /// The library's own drop would finish the stream: a transfer cut here would look complete over there.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.reset(StreamCode::Aborted);
+        }
+    }
+}
+
+/// The half that receives.
+#[derive(Debug)]
+pub struct RecvHalf {
+    carrier: RecvCarrier,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum RecvCarrier {
+    Quic(quinn::RecvStream),
+}
+
+impl RecvHalf {
+    pub(super) fn over_quic(stream: quinn::RecvStream) -> Self {
+        Self {
+            carrier: RecvCarrier::Quic(stream),
+            ended: false,
+        }
+    }
+
+    /// Fills the front of `chunks` with what has come, without copying it: the number of chunks, or `None` at the end.
+    ///
+    /// # Errors
+    /// [`StreamError::Reset`] or [`StreamError::Session`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn read(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, StreamError> {
+        let read = match &mut self.carrier {
+            RecvCarrier::Quic(stream) => stream.read_chunks(chunks).await?,
+        };
+        self.ended |= read.is_none();
+        Ok(read)
+    }
+
+    /// Fills `buffer`, and takes not a byte more off the stream.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and [`StreamError::Early`] when the stream ends first.
+    pub async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), StreamError> {
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => match stream.read_exact(buffer).await {
+                Ok(()) => Ok(()),
+                Err(ReadExactError::FinishedEarly(_)) => {
+                    self.ended = true;
+                    Err(StreamError::Early)
+                }
+                Err(ReadExactError::ReadError(error)) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Completes with an error when the peer resets the stream or the session ends; never while it is sound. For the
+    /// time in which nobody reads.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn broken(&mut self) -> StreamError {
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => match stream.received_reset().await {
+                Ok(Some(code)) => StreamError::Reset(code.into_inner()),
+                Ok(None) => std::future::pending().await,
+                Err(quinn::ResetError::ConnectionLost(error)) => StreamError::Session(error.into()),
+                Err(quinn::ResetError::ZeroRttRejected) => StreamError::Misused,
+            },
+        }
+    }
+
+    /// Asks the peer to send no more; what has come is thrown away.
+    pub fn stop(&mut self, code: StreamCode) {
+        self.ended = true;
+        match &mut self.carrier {
+            // It fails only when the stream has ended already.
+            RecvCarrier::Quic(stream) => drop(stream.stop(VarInt::from_u32(code as u32))),
+        }
+    }
+}
+
+impl Drop for RecvHalf {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.stop(StreamCode::Aborted);
+        }
+    }
+}
+
+impl From<WriteError> for StreamError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(code) => Self::Stopped(code.into_inner()),
+            WriteError::ConnectionLost(error) => Self::Session(error.into()),
+            WriteError::ClosedStream | WriteError::ZeroRttRejected => Self::Misused,
+        }
+    }
+}
+
+impl From<ReadError> for StreamError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(code) => Self::Reset(code.into_inner()),
+            ReadError::ConnectionLost(error) => Self::Session(error.into()),
+            ReadError::ClosedStream
+            | ReadError::IllegalOrderedRead
+            | ReadError::ZeroRttRejected => Self::Misused,
+        }
+    }
+}

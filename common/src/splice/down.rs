@@ -1,0 +1,120 @@
+//! From the stream to the TCP socket.
+
+use std::{
+    io::{ErrorKind, IoSlice},
+    net::Shutdown,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::{Cut, meter::Direction};
+use crate::session::RecvHalf;
+
+/// Chunks taken off the stream at once; each is the payload of one packet.
+const CHUNKS: usize = 64;
+
+/// Copies until the end of the stream and hands it on as a FIN.
+pub(super) async fn pump(
+    tcp: &TcpStream,
+    recv: &mut RecvHalf,
+    meter: &Direction,
+) -> Result<(), Cut> {
+    let mut chunks = [const { Bytes::new() }; CHUNKS];
+    while let Some(count) = recv.read(&mut chunks).await? {
+        let mut rest = &mut chunks[..count];
+        while !rest.is_empty() {
+            match try_write(tcp, rest) {
+                Ok(written) => {
+                    meter.add(written);
+                    rest = advance(rest, written);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    compact(rest);
+                    writable(tcp, recv).await?;
+                    rest = &mut rest[..1];
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    meter.end();
+    // Without SO_LINGER in play: a FIN after what is in the send buffer.
+    SockRef::from(tcp).shutdown(Shutdown::Write)?;
+    Ok(())
+}
+
+fn try_write(tcp: &TcpStream, chunks: &[Bytes]) -> std::io::Result<usize> {
+    if let [only] = chunks {
+        return tcp.try_write(only);
+    }
+    let mut slices = [IoSlice::new(&[]); CHUNKS];
+    for (slice, chunk) in slices.iter_mut().zip(chunks) {
+        *slice = IoSlice::new(chunk);
+    }
+    tcp.try_write_vectored(&slices[..chunks.len()])
+}
+
+/// Lets go of the first `written` bytes; what is left.
+fn advance(chunks: &mut [Bytes], mut written: usize) -> &mut [Bytes] {
+    let mut whole = 0;
+    for chunk in chunks.iter_mut() {
+        if written < chunk.len() {
+            chunk.advance(written);
+            break;
+        }
+        written -= chunk.len();
+        *chunk = Bytes::new();
+        whole += 1;
+    }
+    &mut chunks[whole..]
+}
+
+/// Each chunk keeps the whole datagram batch alive in which it came. While the socket takes nothing, one copy of what
+/// is left holds less.
+fn compact(chunks: &mut [Bytes]) {
+    if chunks.len() == 1 {
+        return;
+    }
+    let length = chunks.iter().map(Bytes::len).sum();
+    let mut all = BytesMut::with_capacity(length);
+    for chunk in chunks.iter_mut() {
+        all.extend_from_slice(&std::mem::take(chunk));
+    }
+    chunks[0] = all.freeze();
+}
+
+/// While the socket takes nothing nobody reads the stream, so a reset must be looked for.
+async fn writable(tcp: &TcpStream, recv: &mut RecvHalf) -> Result<(), Cut> {
+    tokio::select! {
+        ready = tcp.writable() => Ok(ready?),
+        error = recv.broken() => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(parts: &[&'static [u8]]) -> Vec<Bytes> {
+        parts.iter().map(|part| Bytes::from_static(part)).collect()
+    }
+
+    #[test]
+    fn advance_keeps_what_was_not_written() {
+        let mut parts = chunks(&[b"abc", b"de", b"f"]);
+        assert_eq!(advance(&mut parts, 4), &chunks(&[b"e", b"f"])[..]);
+        let mut parts = chunks(&[b"abc", b"de"]);
+        assert!(advance(&mut parts, 5).is_empty());
+        let mut parts = chunks(&[b"abc", b"de"]);
+        assert_eq!(advance(&mut parts, 3), &chunks(&[b"de"])[..]);
+    }
+
+    #[test]
+    fn compact_joins_in_order() {
+        let mut parts = chunks(&[b"abc", b"de", b"f"]);
+        compact(&mut parts);
+        assert_eq!(parts, chunks(&[b"abcdef", b"", b""]));
+    }
+}

@@ -1,0 +1,69 @@
+//! Messages of the control stream: the first bidirectional stream, opened by the connector.
+//!
+//! The connector sends `hello`, the listener answers `welcome`; after that either side may send `ping`, `pong` and
+//! `goaway` at any time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{SessionId, Uid};
+
+/// The number that `hello` carries.
+pub const PROTOCOL_VERSION: u16 = 2;
+
+/// One message, `{"type": "...", ...}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    /// Connector → listener, first.
+    Hello(Hello),
+    /// Listener → connector, the answer: the session is registered.
+    Welcome(Welcome),
+    /// Asks the other side's control loop for a [`Message::Pong`] with the same nonce.
+    Ping {
+        /// Any number.
+        nonce: u64,
+    },
+    /// The answer to [`Message::Ping`].
+    Pong {
+        /// The number of the ping.
+        nonce: u64,
+    },
+    /// The sender will end the session: no new streams, the running ones may finish.
+    Goaway {
+        /// For the log.
+        reason: String,
+        /// How long to wait before a new session is tried, in milliseconds.
+        reconnect_after_ms: u64,
+    },
+}
+
+/// What the connector says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u16,
+    /// The connector's software version.
+    #[serde(default)]
+    pub software: String,
+    /// The machine's host name; shown to operators, trusted for nothing.
+    #[serde(default)]
+    pub hostname: String,
+    /// Names of optional features that the connector has; none so far.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+/// What the listener tells a connector whose session it has registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The UID as the listener reads it from the certificate.
+    pub uid: Uid,
+    /// The session's name in the listener's logs and API.
+    pub session: SessionId,
+    /// The listener's software version.
+    #[serde(default)]
+    pub software: String,
+    /// The listener's keep-alive interval in milliseconds.
+    #[serde(default)]
+    pub keep_alive_ms: u64,
+}

@@ -1,0 +1,256 @@
+//! The names that a user gives, parsed once at the edge (clap calls `from_str`): nothing behind this file sees a name
+//! that could leave the folder or damage a certificate or a line of the index.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use rcgen::string::Ia5String;
+use rustls::pki_types::DnsName;
+use thiserror::Error;
+
+/// The upper bound of a common name in characters: `ub-common-name` in RFC 5280, appendix A.1.
+pub(super) const COMMON_NAME_LENGTH: usize = 64;
+
+/// Why a name was refused.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Not a UID.
+    #[error("a UID is 1 to 64 of A-Z a-z 0-9 . _ @ - and not dots alone")]
+    Uid,
+    /// Not a common name for a CA.
+    #[error("the name of a CA is 1 to 64 characters, none of them a control character")]
+    CaName,
+    /// Neither a DNS name nor an IP address.
+    #[error(
+        "neither a DNS name nor an IP address: no scheme, port, brackets or dot at the end; international names as xn--..."
+    )]
+    Host,
+    /// An address that can be listened on, but not dialled.
+    #[error("an address to listen on, not one that connectors can dial")]
+    Unspecified,
+    /// The first name is also the common name, which is shorter.
+    #[error("{name} is too long for a common name (64 characters): give a shorter name before it")]
+    FirstHost {
+        /// The name.
+        name: String,
+    },
+    /// Not a file stem.
+    #[error(
+        "a file stem is 1 to 64 of A-Z a-z 0-9 . _ - and does not start with a dot or a hyphen"
+    )]
+    Stem,
+    /// A stem whose files are the CA's or a client's.
+    #[error("`ca` and `client-...` are names for other files of the folder")]
+    ReservedStem,
+}
+
+/// The UID of a connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Uid(String);
+
+impl FromStr for Uid {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if !is_word(text, "._@-") || text.chars().all(|c| c == '.') {
+            return Err(NameError::Uid);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The common name of a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CaName(String);
+
+impl FromStr for CaName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let fits = (1..=COMMON_NAME_LENGTH).contains(&text.chars().count());
+        if !fits || text.chars().any(char::is_control) {
+            return Err(NameError::CaName);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for CaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name under which the listener is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Host {
+    /// A DNS name; the first label may be `*`.
+    Dns(Ia5String),
+    /// An IPv4 or IPv6 address.
+    Ip(IpAddr),
+}
+
+impl FromStr for Host {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return match address.is_unspecified() {
+                true => Err(NameError::Unspecified),
+                false => Ok(Self::Ip(address)),
+            };
+        }
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        if name.ends_with('.') || text.len() > 253 || DnsName::try_from(name).is_err() {
+            return Err(NameError::Host);
+        }
+        Ia5String::try_from(text)
+            .map(Self::Dns)
+            .map_err(|_| NameError::Host)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => f.write_str(name.as_str()),
+            Self::Ip(address) => address.fmt(f),
+        }
+    }
+}
+
+/// What the names of a certificate file and its key file have in common: a single path component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stem(String);
+
+impl Stem {
+    /// The CA's own.
+    pub(super) fn ca() -> Self {
+        Self("ca".to_owned())
+    }
+
+    /// A connector's. The prefix keeps it a plain file name whatever the UID looks like: a UID has no separator.
+    pub(super) fn client(uid: &Uid) -> Self {
+        Self(format!("client-{uid}"))
+    }
+
+    /// The name of the certificate file.
+    pub(super) fn certificate(&self) -> String {
+        format!("{}.crt", self.0)
+    }
+
+    /// The name of the private key file.
+    pub(super) fn key(&self) -> String {
+        format!("{}.key", self.0)
+    }
+}
+
+/// A stem of the user's choice. Case is ignored for reserved ones: there are file systems that do.
+impl FromStr for Stem {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if !is_word(text, "._-") || text.starts_with(['.', '-']) {
+            return Err(NameError::Stem);
+        }
+        let lower = text.to_ascii_lowercase();
+        if lower == "ca" || lower.starts_with("client-") {
+            return Err(NameError::ReservedStem);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// 1 to 64 ASCII letters, digits and `others`.
+fn is_word(text: &str, others: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uids_cannot_leave_the_folder() {
+        let long = "a".repeat(65);
+        for bad in [
+            "", ".", "..", "...", "../x", "a/b", "/etc", "a\\b", "a b", "a\0b", "a\nb", "é", &long,
+        ] {
+            assert_eq!(bad.parse::<Uid>(), Err(NameError::Uid), "{bad:?}");
+        }
+        for good in ["a", "-x", "..a", "edge-1.site_2@example", &long[..64]] {
+            let stem = Stem::client(&good.parse().unwrap());
+            assert_eq!(stem.certificate(), format!("client-{good}.crt"));
+        }
+    }
+
+    #[test]
+    fn hosts_are_dns_names_or_addresses() {
+        for good in [
+            "localhost",
+            "tunnel.example",
+            "*.example",
+            "xn--bcher-kva.example",
+            "10.0.0.1",
+            "::1",
+            "a_b.c",
+        ] {
+            assert_eq!(good.parse::<Host>().unwrap().to_string(), good);
+        }
+        for bad in [
+            "",
+            "*",
+            "*.",
+            "a.*.b",
+            "a.",
+            "a..b",
+            "-a",
+            "bücher",
+            "10.0.0.300",
+            "a:443",
+            "[::1]",
+            "https://a",
+        ] {
+            assert_eq!(bad.parse::<Host>(), Err(NameError::Host), "{bad:?}");
+        }
+        assert_eq!("0.0.0.0".parse::<Host>(), Err(NameError::Unspecified));
+        assert_eq!("::".parse::<Host>(), Err(NameError::Unspecified));
+    }
+
+    #[test]
+    fn stems_are_one_plain_component_and_not_taken() {
+        for bad in ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b"] {
+            assert_eq!(bad.parse::<Stem>(), Err(NameError::Stem), "{bad:?}");
+        }
+        for taken in ["ca", "CA", "client-a", "Client-a"] {
+            assert_eq!(
+                taken.parse::<Stem>(),
+                Err(NameError::ReservedStem),
+                "{taken:?}"
+            );
+        }
+        assert_eq!(
+            "listener-2".parse::<Stem>().unwrap().key(),
+            "listener-2.key"
+        );
+    }
+
+    #[test]
+    fn ca_names_fit_a_common_name() {
+        assert!("ソケット CA".parse::<CaName>().is_ok());
+        for bad in ["", "a\tb", &"a".repeat(65)] {
+            assert_eq!(bad.parse::<CaName>(), Err(NameError::CaName), "{bad:?}");
+        }
+    }
+}
