@@ -225,6 +225,6 @@ mod tests {
         ] {
             assert!(text.parse::<Target>().is_err(), "{text:?} was taken");
         }
-        assert!(Target::new(&"a.".repeat(127), 80).is_err());
+        assert!(Target::new(&"a.".repeat(128), 80).is_err());
     }
 }

@@ -40,7 +40,7 @@ impl FromStr for LogLevel {
         EnvFilter::builder().parse(text).map_err(wrong)?;
         // A single misspelt word would otherwise be taken as the name of a module.
         let is_level = text.parse::<tracing::level_filters::LevelFilter>().is_ok();
-        if !is_level && !text.contains('=') {
+        if text.is_empty() || (!is_level && !text.contains('=')) {
             return Err(format!(
                 "must be error, warn, info, debug, trace or directives, not {text:?}"
             ));
