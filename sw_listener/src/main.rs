@@ -1,2 +1,74 @@
-//! x
-fn main() {}
+//! `sw_listener`: the command line.
+
+use std::{process::ExitCode, time::SystemTime};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use common::telemetry;
+use sw_listener::{
+    accept::quic::set_up,
+    config::{Config, Flags, help},
+    pki::{self, PkiArgs},
+    server,
+};
+
+/// Accepts connectors over QUIC with mutual TLS, and opens TCP ports that come out at their side.
+///
+/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once, SIGHUP re-reads the certificates.
+#[derive(Parser)]
+#[command(version, after_help = help())]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the settings and the certificate files without starting
+    Check,
+    /// Make a small certificate authority, and certificates from it
+    Pki(PkiArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sw_listener: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Some(Command::Pki(args)) => {
+            println!("{}", pki::run(&args, SystemTime::now())?);
+            Ok(())
+        }
+        Some(Command::Check) => {
+            set_up(&load(&cli.flags)?)?;
+            println!("the settings and the certificate files are in order");
+            Ok(())
+        }
+        None => run(load(&cli.flags)?),
+    }
+}
+
+fn load(flags: &Flags) -> anyhow::Result<Config> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Config::load(flags, environment)?)
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log_level, config.log_format)?;
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the control plane")?;
+    Ok(control.block_on(server::run(config))?)
+}

@@ -74,9 +74,13 @@ impl ControlHandle {
     /// Completes when the peer has sent `goaway`; never when the control stream ends without one.
     pub async fn peer_goes_away(&self) -> Goaway {
         let mut goaway = self.goaway.clone();
-        match goaway.wait_for(Option::is_some).await {
-            Ok(value) => value.clone().expect("waited for a value"),
-            Err(_) => std::future::pending().await,
+        loop {
+            if let Some(said) = goaway.borrow_and_update().clone() {
+                return said;
+            }
+            if goaway.changed().await.is_err() {
+                return std::future::pending().await;
+            }
         }
     }
 }
@@ -88,10 +92,11 @@ pub struct ControlLoop {
     recv: RecvHalf,
     commands: mpsc::Receiver<Command>,
     goaway: watch::Sender<Option<Goaway>>,
+    first: Option<Message>,
 }
 
 impl ControlLoop {
-    /// The loop over a control stream on which `hello` and `welcome` have passed, and a handle to it.
+    /// The loop over a control stream on which `hello` has passed, and a handle to it.
     pub fn new(send: SendHalf, recv: RecvHalf) -> (Self, ControlHandle) {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (goaway, heard) = watch::channel(None);
@@ -104,18 +109,30 @@ impl ControlLoop {
             recv,
             commands: receiver,
             goaway,
+            first: None,
         };
         (task, handle)
+    }
+
+    /// What to send before anything else: the listener's `welcome`.
+    pub fn say_first(&mut self, message: Message) {
+        self.first = Some(message);
     }
 
     /// Runs until the stream ends.
     pub async fn run(self) -> ControlError {
         let Self {
-            send,
+            mut send,
             recv,
             commands,
             goaway,
+            first,
         } = self;
+        if let Some(message) = first
+            && let Err(error) = write_frame(&mut send, &message).await
+        {
+            return error.into();
+        }
         let (incoming, received) = mpsc::channel(QUEUE);
         tokio::select! {
             error = read_all(recv, incoming) => error,

@@ -1,0 +1,176 @@
+//! One handshake: TLS, policy, `hello`, registry, `welcome`.
+
+use std::{sync::Arc, time::SystemTime};
+
+use common::{
+    ids::SessionId,
+    session::{
+        Closed, FrameIoError, Session,
+        control::{ControlHandle, ControlLoop},
+        quic, read_frame,
+    },
+    shard::Seat,
+    wire::{
+        Protocol,
+        close::CloseCode,
+        control::{Hello, Message, PROTOCOL_VERSION, Welcome},
+    },
+};
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::{Instrument, info, info_span, warn};
+
+use super::{AcceptContext, register};
+use crate::{
+    admission::HandshakeSlot,
+    connector,
+    policy::Denial,
+    registry::{LiveSession, Registration, StreamCounters},
+};
+
+/// Why a handshake led to no session.
+#[derive(Debug, Error)]
+enum HandshakeError {
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    #[error("the handshake took too long")]
+    Deadline,
+    #[error("no common protocol")]
+    Alpn,
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    #[error("control stream: {0}")]
+    Control(#[from] FrameIoError),
+    #[error("the connector began with something else than hello version {PROTOCOL_VERSION}")]
+    NotHello,
+    #[error("UID {0} has a live session already: it stays, this one is refused")]
+    Duplicate(String),
+}
+
+impl HandshakeError {
+    fn close_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Deadline | Self::Alpn | Self::Control(_) | Self::NotHello => {
+                Some(CloseCode::ProtocolError)
+            }
+            Self::Denied(denial) => Some(denial.close_code()),
+            Self::Duplicate(_) => Some(CloseCode::DuplicateUid),
+        }
+    }
+}
+
+/// From an admitted packet to the end of the session.
+pub(super) async fn run(
+    incoming: quinn::Incoming,
+    slot: HandshakeSlot,
+    seat: Seat,
+    context: Arc<AcceptContext>,
+) {
+    let peer = incoming.remote_address();
+    let span = info_span!("handshake", %peer);
+    let established = establish(incoming, &context).instrument(span.clone()).await;
+    let session = match established {
+        Ok(session) => session,
+        // Scanners come here too, so it is no warning.
+        Err(error) => {
+            span.in_scope(|| info!(%error, "no session"));
+            return;
+        }
+    };
+    let admitted = admit(&session, seat, &context)
+        .instrument(span.clone())
+        .await;
+    drop(slot);
+    match admitted {
+        Ok((live, registration, control)) => {
+            connector::run(live, registration, control, &context).await;
+        }
+        Err(error) => {
+            span.in_scope(|| warn!(%error, "session refused"));
+            if let Some(code) = error.close_code() {
+                session.close(code);
+                // Keeps the connection until the peer has been told.
+                session.closed().await;
+            }
+        }
+    }
+}
+
+async fn establish(
+    incoming: quinn::Incoming,
+    context: &AcceptContext,
+) -> Result<Session, HandshakeError> {
+    let connecting = incoming.accept().map_err(Closed::from)?;
+    let connection = timeout(context.deadline, connecting)
+        .await
+        .map_err(|_| HandshakeError::Deadline)?
+        .map_err(Closed::from)?;
+    let protocol = quic::negotiated(&connection).ok_or(HandshakeError::Alpn)?;
+    let window = context.session_window;
+    Ok(Session::over_quic(connection, protocol, window))
+}
+
+type Admitted = (Arc<LiveSession>, Registration, Option<ControlLoop>);
+
+async fn admit(
+    session: &Session,
+    seat: Seat,
+    context: &AcceptContext,
+) -> Result<Admitted, HandshakeError> {
+    let permit = context
+        .policy
+        .evaluate(&session.peer_certificates())
+        .await?;
+    let (control, hello) = match session.protocol() {
+        Protocol::V1 => (None, None),
+        Protocol::V2 => {
+            let (control, hello) = timeout(context.deadline, greet(session))
+                .await
+                .map_err(|_| HandshakeError::Deadline)??;
+            (Some(control), Some(hello))
+        }
+    };
+    let (mut task, handle) = control.unzip();
+    let live = Arc::new(LiveSession {
+        id: SessionId::random(),
+        identity: permit.identity().clone(),
+        session: session.clone(),
+        control: handle,
+        hello,
+        seat,
+        since: SystemTime::now(),
+        streams: StreamCounters::default(),
+    });
+    let registration = register::claim(permit, &live, context)
+        .await
+        .ok_or_else(|| HandshakeError::Duplicate(live.uid().to_string()))?;
+    if let Some(task) = &mut task {
+        task.say_first(welcome(&live, context));
+    }
+    Ok((live, registration, task))
+}
+
+/// Takes the control stream and its `hello`.
+async fn greet(session: &Session) -> Result<((ControlLoop, ControlHandle), Hello), HandshakeError> {
+    let (send, mut recv) = session.accept_stream().await?;
+    match read_frame(&mut recv).await? {
+        Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
+            Ok((ControlLoop::new(send, recv), hello))
+        }
+        Message::Hello(_)
+        | Message::Welcome(_)
+        | Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::Goaway { .. } => Err(HandshakeError::NotHello),
+    }
+}
+
+fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
+    Message::Welcome(Welcome {
+        uid: live.uid().clone(),
+        session: live.id,
+        software: common::VERSION.to_owned(),
+        keep_alive_ms: u64::try_from(context.keep_alive.as_millis()).unwrap_or(u64::MAX),
+    })
+}

@@ -1,0 +1,33 @@
+//! Accepting connectors: from the first packet to a registered session.
+
+mod handshake;
+pub mod quic;
+mod register;
+
+use std::{sync::Arc, time::Duration};
+
+use common::shutdown::Shutdown;
+use tokio_util::task::TaskTracker;
+
+use crate::{config::DuplicateUid, policy::Policy, registry::Registry};
+
+/// What every handshake needs.
+#[derive(Debug)]
+pub struct AcceptContext {
+    /// Decides who gets in.
+    pub policy: Policy,
+    /// Where sessions are registered.
+    pub registry: Arc<Registry>,
+    /// What to do when a UID comes twice.
+    pub duplicate_uid: DuplicateUid,
+    /// Time limit of a handshake.
+    pub deadline: Duration,
+    /// Told to connectors.
+    pub keep_alive: Duration,
+    /// Bytes of flow-control window that a session has.
+    pub session_window: u64,
+    /// Sessions and handshakes.
+    pub tasks: TaskTracker,
+    /// When to stop.
+    pub shutdown: Shutdown,
+}

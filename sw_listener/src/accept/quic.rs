@@ -1,0 +1,101 @@
+//! The QUIC endpoint: admission, then a handshake on the shard that the session will live on.
+
+use std::sync::Arc;
+
+use common::{
+    session::quic::{EndpointKeys, KeyDerivationError, TransportSettings},
+    shard::Shards,
+    tls::{self, LoadError, TlsError},
+};
+use quinn::Endpoint;
+use thiserror::Error;
+use tracing::debug;
+
+use super::{AcceptContext, handshake};
+use crate::{
+    admission::{self, InFlight, Verdict},
+    config::{AdmissionConfig, CertificateFiles, Config},
+};
+
+/// Why no endpoint could be configured.
+#[derive(Debug, Error)]
+pub enum EndpointError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The files do not go together.
+    #[error("{certificate}: {source}", certificate = .files.chain.display())]
+    Tls {
+        /// The files.
+        files: Box<CertificateFiles>,
+        /// Why.
+        source: TlsError,
+    },
+    /// The endpoint's keys cannot be derived.
+    #[error(transparent)]
+    Keys(#[from] KeyDerivationError),
+}
+
+/// What is read from the certificate files.
+#[derive(Debug)]
+pub struct EndpointSetup {
+    /// For new handshakes.
+    pub server: quinn::ServerConfig,
+    /// Keys of the endpoint itself.
+    pub keys: EndpointKeys,
+}
+
+/// Reads the certificate files and makes the configuration for new handshakes.
+///
+/// # Errors
+/// [`EndpointError`] names the file.
+pub fn set_up(config: &Config) -> Result<EndpointSetup, EndpointError> {
+    let files = &config.files;
+    let credentials = tls::load_credentials(&files.chain, &files.key, files.permissions)?;
+    let clients = tls::load_ca(&files.ca)?;
+    let keys = EndpointKeys::derive(&credentials.key)?;
+    let crypto =
+        tls::server_config(credentials, clients, config.legacy_protocol).map_err(|source| {
+            EndpointError::Tls {
+                files: Box::new(files.clone()),
+                source,
+            }
+        })?;
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    server.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
+    keys.protect_tokens(&mut server);
+    Ok(EndpointSetup { server, keys })
+}
+
+/// Takes handshakes until the endpoint is closed. Runs on the shard of the endpoint.
+pub async fn run(
+    endpoint: Endpoint,
+    limits: AdmissionConfig,
+    shards: Arc<Shards>,
+    context: Arc<AcceptContext>,
+) {
+    let in_flight = InFlight::default();
+    while let Some(incoming) = endpoint.accept().await {
+        let peer = incoming.remote_address();
+        let validated = incoming.remote_address_validated();
+        let sessions = context.registry.count();
+        match admission::judge(&limits, in_flight.count(), sessions, validated) {
+            Verdict::Admit => {
+                let slot = in_flight.enter();
+                let seat = shards.seat();
+                let runtime = seat.shard().handle().clone();
+                let task = handshake::run(incoming, slot, seat, context.clone());
+                context.tasks.spawn_on(task, &runtime);
+            }
+            Verdict::Retry => {
+                debug!(%peer, "many handshakes in flight: the address must prove itself");
+                // It fails only for an address that has proved itself.
+                let _ = incoming.retry();
+            }
+            Verdict::Refuse => {
+                debug!(%peer, "too many handshakes or sessions: refused");
+                incoming.refuse();
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `GET /connectors`, `DELETE /connectors/{uid}`.
+
+use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed, time::SystemTime};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use common::{
+    ids::{SessionId, Uid},
+    wire::close::CloseCode,
+};
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::info;
+
+use super::{ApiState, problem::Problem};
+use crate::registry::LiveSession;
+
+/// A session as the API shows it. Times are RFC 3339, UTC.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    uid: Uid,
+    session: SessionId,
+    address: SocketAddr,
+    carrier: &'static str,
+    protocol: u8,
+    hostname: Option<String>,
+    version: Option<String>,
+    certificate_serial: String,
+    certificate_not_after: Option<String>,
+    certificate_sha256: String,
+    since: Option<String>,
+    rtt_ms: f64,
+    streams: usize,
+    streams_total: u64,
+    bytes_up: u64,
+    bytes_down: u64,
+}
+
+impl View {
+    fn new(live: &LiveSession) -> Self {
+        let (identity, streams) = (&live.identity, &live.streams);
+        let not_after = OffsetDateTime::from_unix_timestamp(identity.not_after);
+        Self {
+            uid: live.uid().clone(),
+            session: live.id,
+            address: live.session.peer_address(),
+            carrier: live.session.carrier(),
+            protocol: live.session.protocol().number(),
+            hostname: live.hello.as_ref().map(|hello| hello.hostname.clone()),
+            version: live.hello.as_ref().map(|hello| hello.software.clone()),
+            certificate_serial: identity.serial.clone(),
+            certificate_not_after: not_after.ok().and_then(rfc3339),
+            certificate_sha256: identity.fingerprint.clone(),
+            since: rfc3339(to_seconds(live.since)),
+            rtt_ms: live.session.rtt().as_secs_f64() * 1000.0,
+            streams: streams.active.load(Relaxed),
+            streams_total: streams.total.load(Relaxed),
+            bytes_up: streams.bytes_up.load(Relaxed),
+            bytes_down: streams.bytes_down.load(Relaxed),
+        }
+    }
+}
+
+fn rfc3339(at: OffsetDateTime) -> Option<String> {
+    at.format(&Rfc3339).ok()
+}
+
+fn to_seconds(at: SystemTime) -> OffsetDateTime {
+    let at = OffsetDateTime::from(at);
+    at.replace_nanosecond(0).unwrap_or(at)
+}
+
+pub(super) async fn list(State(state): State<ApiState>) -> Json<Vec<View>> {
+    let sessions = state.registry.all();
+    Json(sessions.iter().map(|live| View::new(live)).collect())
+}
+
+pub(super) async fn kick(
+    State(state): State<ApiState>,
+    Path(uid): Path<String>,
+) -> Result<Json<View>, Problem> {
+    let uid: Uid = uid.parse().map_err(|error| Problem::field("uid", error))?;
+    let live = state.registry.get(&uid).ok_or_else(|| {
+        let detail = format!("no connector with the UID {uid} is connected");
+        Problem::new(StatusCode::NOT_FOUND, "uid_not_connected", detail)
+    })?;
+    let view = View::new(&live);
+    info!(%uid, session = %live.id, "an operator closes the session");
+    live.session.close(CloseCode::Kicked);
+    Ok(Json(view))
+}

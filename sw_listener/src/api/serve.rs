@@ -1,0 +1,76 @@
+//! The HTTP server: bounded connections, bounded time for the head of a request.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+/// Connections at the same time; further ones wait in the kernel.
+const MAX_CONNECTIONS: usize = 256;
+/// How long the head of a request may take, the time between requests included.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Pause after an accept error, such as no descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` is cancelled; then no new requests are taken and the running ones end.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        let accept = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accept => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((tcp, peer)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(async move {
+                    if let Err(error) = connection(tcp, router, stop).await {
+                        debug!(%peer, %error, "API connection ended");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept API connections for now; trying on");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(
+    tcp: TcpStream,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), hyper::Error> {
+    let service = TowerToHyperService::new(router);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(tcp), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+}

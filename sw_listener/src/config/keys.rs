@@ -1,0 +1,129 @@
+//! The table of settings that `--help` shows. A test holds it against what the reader takes.
+
+/// Key, default, what it is.
+pub(super) const KEYS: &[(&str, &str, &str)] = &[
+    (
+        "cert_path",
+        "required",
+        "the listener's certificate chain, PEM, leaf first",
+    ),
+    (
+        "key_path",
+        "required",
+        "its private key, PEM, readable by the owner only",
+    ),
+    ("ca_path", "required", "CA certificates for connectors, PEM"),
+    ("addrs", "0.0.0.0", "address for connectors (UDP)"),
+    ("port", "11443", "port for connectors (UDP)"),
+    (
+        "apis_addrs",
+        "127.0.0.1",
+        "address of the HTTP API (variable APIS_ADDRS)",
+    ),
+    (
+        "apis_port",
+        "8080",
+        "port of the HTTP API (variable APIS_PORT)",
+    ),
+    (
+        "api_tokens",
+        "none",
+        "list of NAME:ROLE:SHA256, ROLE read or write; then every call needs one",
+    ),
+    (
+        "api_hosts",
+        "none",
+        "list of names by which the API may be called besides its address",
+    ),
+    (
+        "scep_url",
+        "none",
+        "verify address of the SCEP server; every certificate is checked there",
+    ),
+    (
+        "uid_source",
+        "cn",
+        "where the UID stands in the certificate: cn or uid",
+    ),
+    (
+        "duplicate_uid",
+        "refuse",
+        "a second session of a live UID: refuse it, or replace the first",
+    ),
+    (
+        "legacy_protocol",
+        "true",
+        "serve connectors of socket-warp 1.x",
+    ),
+    (
+        "state_dir",
+        "none",
+        "folder in which openings are kept over restarts",
+    ),
+    (
+        "drain_timeout_seconds",
+        "30",
+        "how long streams may go on after SIGTERM",
+    ),
+    ("keep_alive_seconds", "10", "silence before a PING"),
+    (
+        "idle_timeout_seconds",
+        "20",
+        "time without an answer before a session is dead",
+    ),
+    (
+        "handshake_limit",
+        "100",
+        "handshakes in flight before addresses are validated (Retry)",
+    ),
+    (
+        "handshake_deadline_seconds",
+        "5",
+        "time limit of a handshake",
+    ),
+    ("max_sessions", "10000", "sessions in all"),
+    (
+        "max_openings_per_uid",
+        "1000",
+        "openings that one UID may hold",
+    ),
+    (
+        "stream_window_bytes",
+        "1048576",
+        "how far a sender may run ahead of one stream's reader",
+    ),
+    (
+        "session_window_bytes",
+        "4294967296",
+        "the same for all streams of a session together",
+    ),
+    (
+        "udp_buffer_bytes",
+        "8388608",
+        "UDP socket buffers asked for",
+    ),
+    ("threads", "processors", "threads of the data plane"),
+    (
+        "allow_insecure_key_permissions",
+        "false",
+        "take a private key that others can read",
+    ),
+    (
+        "log_level",
+        "info",
+        "error, warn, info, debug, trace, or tracing directives",
+    ),
+    ("log_format", "text", "text or json"),
+];
+
+/// The table as text.
+pub fn help() -> String {
+    let mut text = String::from(
+        "Settings (environment variable SWL_ and the name in capitals, or the name in the file of --config, or \
+         --set NAME=VALUE):\n",
+    );
+    for (key, default, what) in KEYS {
+        text.push_str(&format!("  {key:<31} {what} [{default}]\n"));
+    }
+    text
+}

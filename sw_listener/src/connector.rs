@@ -1,0 +1,116 @@
+//! One task per session: from its registration to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use common::{
+    session::{
+        Closed,
+        control::{ControlLoop, Goaway},
+    },
+    wire::{Protocol, close::CloseCode},
+};
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::{
+    accept::AcceptContext,
+    registry::{LiveSession, Registration},
+};
+
+/// How long connectors wait before they come back after a drain: the time that a restart takes.
+const COME_BACK: Duration = Duration::from_millis(500);
+
+/// Serves a session until it has ended.
+pub(crate) async fn run(
+    live: Arc<LiveSession>,
+    registration: Registration,
+    control: Option<ControlLoop>,
+    context: &AcceptContext,
+) {
+    let span = info_span!("session", uid = %live.uid(), session = %live.id);
+    serve(live, registration, control, context)
+        .instrument(span)
+        .await;
+}
+
+async fn serve(
+    live: Arc<LiveSession>,
+    registration: Registration,
+    control: Option<ControlLoop>,
+    context: &AcceptContext,
+) {
+    announce(&live);
+    let control = async {
+        match control {
+            Some(control) => control.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut registration = Some(registration);
+    let mut told = false;
+    tokio::pin!(control);
+    let closed = loop {
+        tokio::select! {
+            closed = live.session.closed() => break closed,
+            error = &mut control => {
+                if error.is_protocol_error() {
+                    warn!(%error, "closing the session");
+                    live.session.close(CloseCode::ProtocolError);
+                }
+                break live.session.closed().await;
+            }
+            goaway = peer_goes_away(&live), if registration.is_some() => {
+                info!(reason = ?goaway.reason, "the connector drains: no new streams");
+                registration = None;
+            }
+            () = context.shutdown.draining(), if !told => {
+                told = true;
+                say_goaway(&live).await;
+            }
+        }
+    };
+    drop(registration);
+    farewell(&live, &closed);
+}
+
+/// A connector of 1.x has no control stream and never says goodbye.
+async fn peer_goes_away(live: &LiveSession) -> Goaway {
+    match &live.control {
+        Some(control) => control.peer_goes_away().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn say_goaway(live: &LiveSession) {
+    if let Some(control) = &live.control {
+        let goaway = Goaway {
+            reason: "the listener is stopping".to_owned(),
+            reconnect_after: COME_BACK,
+        };
+        control.goaway(goaway).await;
+    }
+}
+
+fn announce(live: &LiveSession) {
+    let peer = live.session.peer_address();
+    let (serial, carrier) = (&live.identity.serial, live.session.carrier());
+    match &live.hello {
+        Some(hello) => info!(
+            %peer, carrier, serial, hostname = ?hello.hostname, software = ?hello.software, "session registered"
+        ),
+        None => warn!(
+            %peer, carrier, serial,
+            "session registered with protocol 1 (socket-warp 1.x): half-closed transfers and refused targets cannot \
+             be carried; upgrade the connector"
+        ),
+    }
+    debug_assert!(live.hello.is_some() || live.session.protocol() == Protocol::V1);
+}
+
+fn farewell(live: &LiveSession, closed: &Closed) {
+    let streams = live
+        .streams
+        .total
+        .load(std::sync::atomic::Ordering::Relaxed);
+    let seconds = live.since.elapsed().unwrap_or_default().as_secs();
+    info!(cause = %closed, streams, seconds, "session ended");
+}

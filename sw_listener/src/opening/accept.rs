@@ -1,0 +1,72 @@
+//! The accept loop of an opening: from the bound port to a stream task per client. It never ends by an error.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use common::splice::socket;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{debug, warn};
+
+use super::{Shared, stream};
+use crate::registry::LiveSession;
+
+/// Pause after an accept error: at the descriptor limit every further try fails at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts clients for as long as it is not dropped. Runs on the session's shard.
+///
+/// # Errors
+/// When the runtime cannot take the socket.
+pub(super) async fn run(
+    listener: std::net::TcpListener,
+    opening: Arc<Shared>,
+    live: Arc<LiveSession>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let mut failing = false;
+    loop {
+        match listener.accept().await {
+            Ok((tcp, client)) => {
+                failing = false;
+                take(tcp, client, &opening, &live);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    warn!(port = opening.stored.port, %error, "cannot accept clients for now; trying on");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Checks a client and hands it to a task of its own.
+fn take(tcp: TcpStream, client: SocketAddr, opening: &Arc<Shared>, live: &Arc<LiveSession>) {
+    let port = opening.stored.port;
+    // From here on, dropping the socket resets it.
+    if let Err(error) = socket::prepare(&tcp) {
+        debug!(port, %client, %error, "client gone before it was served");
+        return;
+    }
+    let (options, counters) = (&opening.stored.options, &opening.counters);
+    let full = options
+        .max_connections
+        .is_some_and(|max| counters.active.load(Relaxed) >= max as usize);
+    if full || !options.allows(client.ip()) {
+        counters.denied.fetch_add(1, Relaxed);
+        let why = if full {
+            "max_connections"
+        } else {
+            "allow_sources"
+        };
+        debug!(port, %client, why, "client turned away");
+        return;
+    }
+    counters.accepted.fetch_add(1, Relaxed);
+    let task = stream::run(tcp, client, opening.clone(), live.clone());
+    opening.streams.spawn_on(task, live.seat.shard().handle());
+}

@@ -1,0 +1,154 @@
+//! The SCEP server's verify API: `GET` with the leaf in `X-Mtls-Clientcert`, as 1.x asks it.
+//!
+//! Only a 200 whose `uid` equals the leaf's byte for byte is a yes; 401 is a no; anything else says nothing about the
+//! certificate.
+
+use std::{str::FromStr, time::Duration};
+
+use common::ids::Uid;
+use pem::{EncodeConfig, LineEnding, Pem};
+use reqwest::{StatusCode, Url, redirect};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+/// Time limit of one question, connecting included.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Longest answer that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// The header that carries the certificate.
+const HEADER: &str = "X-Mtls-Clientcert";
+
+/// The verify address, e.g. `http://127.0.0.1:3000/api/cert/verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScepUrl(Url);
+
+impl FromStr for ScepUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url: Url = text
+            .parse()
+            .map_err(|error| format!("must be an http or https address: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(format!("must be an http or https address, not {text:?}"));
+        }
+        Ok(Self(url))
+    }
+}
+
+/// Why the SCEP server did not vouch for a certificate.
+#[derive(Debug, Error)]
+pub enum ScepError {
+    /// 401: expired, revoked, or not from this CA.
+    #[error("it says that the certificate is not valid (401)")]
+    Refused,
+    /// 200, but about somebody else.
+    #[error("it vouches for {0:?}, which is not the UID of the certificate")]
+    OtherUid(String),
+    /// Any other status.
+    #[error("it answered with status {0}")]
+    Status(StatusCode),
+    /// The answer is too long or not the expected JSON.
+    #[error("its answer is not usable: {0}")]
+    Answer(String),
+    /// No answer.
+    #[error("no answer: {0:#}")]
+    Unreachable(reqwest::Error),
+    /// The HTTP client could not be made.
+    #[error("cannot make the HTTP client: {0}")]
+    Client(reqwest::Error),
+}
+
+impl ScepError {
+    /// Whether it is a verdict on the certificate, rather than on the server's health.
+    pub fn is_definite(&self) -> bool {
+        matches!(self, Self::Refused | Self::OtherUid(_))
+    }
+}
+
+#[derive(Deserialize)]
+struct Vouched {
+    uid: String,
+}
+
+/// Asks one SCEP server, with one client, on one runtime.
+#[derive(Debug)]
+pub struct ScepVerifier {
+    client: reqwest::Client,
+    url: Url,
+    /// The runtime of the client's pooled connections: they die with it, so it is the control plane's.
+    runtime: Handle,
+}
+
+impl ScepVerifier {
+    /// A verifier that works on the current runtime.
+    ///
+    /// # Errors
+    /// [`ScepError::Client`].
+    pub fn new(url: ScepUrl) -> Result<Self, ScepError> {
+        let client = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(ScepError::Client)?;
+        Ok(Self {
+            client,
+            url: url.0,
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Whether the server vouches for this leaf (DER) under this UID.
+    ///
+    /// # Errors
+    /// [`ScepError`].
+    pub async fn verify(&self, leaf: &[u8], uid: &Uid) -> Result<(), ScepError> {
+        let request = self
+            .client
+            .get(self.url.clone())
+            .header(HEADER, percent_encode(&pem(leaf)));
+        let asking = self.runtime.spawn(ask(request));
+        let vouched = asking
+            .await
+            .unwrap_or_else(|error| Err(ScepError::Answer(error.to_string())))?;
+        if vouched.uid != uid.as_str() {
+            return Err(ScepError::OtherUid(vouched.uid));
+        }
+        Ok(())
+    }
+}
+
+async fn ask(request: reqwest::RequestBuilder) -> Result<Vouched, ScepError> {
+    let mut response = request.send().await.map_err(ScepError::Unreachable)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),
+        other => return Err(ScepError::Status(other)),
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(ScepError::Unreachable)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ScepError::Answer(format!("more than {MAX_BODY} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).map_err(|error| ScepError::Answer(error.to_string()))
+}
+
+/// The certificate as PEM (RFC 7468), lines of 64 characters.
+fn pem(der: &[u8]) -> String {
+    let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    pem::encode_config(&Pem::new("CERTIFICATE", der), config)
+}
+
+/// Every byte that is not a letter or a digit becomes `%XX`, as the server expects it.
+fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

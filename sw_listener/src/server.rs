@@ -1,0 +1,266 @@
+//! The composition root: makes the parts, joins them, and takes them down in order.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use common::{
+    session::quic::{self, BindError},
+    shard::Shards,
+    shutdown::{Shutdown, Signals},
+    systemd,
+    wire::close::CloseCode,
+};
+use quinn::{Endpoint, TokioRuntime, VarInt};
+use thiserror::Error;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info, warn};
+
+use crate::{
+    accept::{
+        AcceptContext,
+        quic::{EndpointError, EndpointSetup, run as accept, set_up},
+    },
+    api::{self, Access, ApiState},
+    config::Config,
+    opening::{Manager, ManagerHandle, Streams},
+    policy::{Policy, ScepError},
+    registry::Registry,
+    store::{FileStore, Store, StoreError},
+};
+
+/// How long peers have to hear that they were closed.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why the listener did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The UDP port cannot be bound.
+    #[error(transparent)]
+    Quic(#[from] BindError),
+    /// The API's port cannot be bound.
+    #[error("cannot bind the API to TCP {address}: {source}")]
+    Api {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The openings cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No client for the SCEP server.
+    #[error(transparent)]
+    Scep(#[from] ScepError),
+    /// The system gives no threads, sockets or signals.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::System { doing, source }
+}
+
+/// The running parts.
+struct Server {
+    config: Config,
+    shutdown: Shutdown,
+    shards: Arc<Shards>,
+    endpoint: Endpoint,
+    registry: Arc<Registry>,
+    openings: ManagerHandle,
+    sessions: TaskTracker,
+    stop_api: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// Runs the listener until a signal ends it. The runtime that this is called on becomes the control plane.
+///
+/// # Errors
+/// [`StartError`]; once it has started it ends without an error.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    let signals = Signals::take().map_err(system("take over signals"))?;
+    let mut server = Server::start(config).await?;
+    let shutdown = server.shutdown.clone();
+    let (config, endpoint) = (server.config.clone(), server.endpoint.clone());
+    server.tasks.spawn(signals.run(shutdown, move || {
+        let (config, endpoint) = (config.clone(), endpoint.clone());
+        async move { reload(&config, &endpoint) }
+    }));
+    let shards = server.shards.clone();
+    server.tasks.spawn(systemd::feed_watchdog(move || {
+        let shards = shards.clone();
+        async move { shards.turn().await }
+    }));
+    systemd::ready("serving");
+    server.shutdown.draining().await;
+    server.stop().await;
+    Ok(())
+}
+
+/// Reads the certificate files again; new handshakes use them. Bad files leave the old ones in force.
+fn reload(config: &Config, endpoint: &Endpoint) {
+    systemd::reloading();
+    match set_up(config) {
+        Ok(EndpointSetup { server, .. }) => {
+            endpoint.set_server_config(Some(server));
+            info!("certificates reloaded; running sessions stay as they are");
+        }
+        Err(error) => error!(%error, "certificates not reloaded, the old ones stay in force"),
+    }
+    systemd::ready("serving");
+}
+
+impl Server {
+    async fn start(config: Config) -> Result<Self, StartError> {
+        let shards = Shards::start(config.threads).map_err(system("start threads"))?;
+        let shards = Arc::new(shards);
+        let setup = set_up(&config)?;
+        let registry = Arc::new(Registry::default());
+        let (manager, openings) = start_openings(&config, registry.clone())?;
+        let api = bind_api(config.api.address).await?;
+        let policy = Policy::new(config.policy.clone())?;
+        let endpoint = start_endpoint(&config, &shards, setup).await?;
+        let mut server = Self {
+            shutdown: Shutdown::default(),
+            shards,
+            endpoint,
+            registry,
+            openings,
+            sessions: TaskTracker::new(),
+            stop_api: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            config,
+        };
+        server.tasks.spawn(manager.run());
+        server.serve_api(api);
+        server.accept_connectors(policy);
+        Ok(server)
+    }
+
+    fn serve_api(&mut self, listener: TcpListener) {
+        let address = listener.local_addr().unwrap_or(self.config.api.address);
+        let state = ApiState {
+            openings: self.openings.clone(),
+            registry: self.registry.clone(),
+            shards: self.shards.clone(),
+            access: Arc::new(Access::new(&self.config.api, address)),
+            shutdown: self.shutdown.clone(),
+        };
+        info!(%address, tokens = self.config.api.tokens.len(), "API listens");
+        let stop = self.stop_api.clone();
+        self.tasks
+            .spawn(api::serve(listener, api::router(state), stop));
+    }
+
+    fn accept_connectors(&mut self, policy: Policy) {
+        let context = Arc::new(AcceptContext {
+            policy,
+            registry: self.registry.clone(),
+            duplicate_uid: self.config.duplicate_uid,
+            deadline: self.config.admission.deadline,
+            keep_alive: self.config.transport.keep_alive,
+            session_window: self.config.transport.session_window,
+            tasks: self.sessions.clone(),
+            shutdown: self.shutdown.clone(),
+        });
+        let accepting = accept(
+            self.endpoint.clone(),
+            self.config.admission,
+            self.shards.clone(),
+            context,
+        );
+        self.sessions
+            .spawn_on(accepting, self.shards.first().handle());
+    }
+
+    /// Stop accepting → drain until the deadline → cut → close → join.
+    async fn stop(mut self) {
+        systemd::stopping();
+        self.endpoint.set_server_config(None);
+        let streams = self.openings.stop().await;
+        self.drain(&streams).await;
+        streams.cut();
+        let code = CloseCode::Draining;
+        for live in self.registry.all() {
+            live.session.close(code);
+        }
+        let number = VarInt::from_u32(code.number());
+        self.endpoint.close(number, code.text().as_bytes());
+        self.sessions.close();
+        let told = async {
+            self.endpoint.wait_idle().await;
+            self.sessions.wait().await;
+        };
+        if timeout(FAREWELL, told).await.is_err() {
+            warn!("some peers were gone before they could be told");
+        }
+        self.stop_api.cancel();
+        self.tasks.abort_all();
+        info!("stopped");
+    }
+
+    async fn drain(&self, streams: &Streams) {
+        let limit = self.config.drain_timeout;
+        tokio::select! {
+            () = streams.ended() => info!("all streams have ended"),
+            () = tokio::time::sleep(limit) => warn!(?limit, "drain timeout: cutting the streams that are left"),
+            () = self.shutdown.ended() => {}
+        }
+    }
+}
+
+fn start_openings(
+    config: &Config,
+    registry: Arc<Registry>,
+) -> Result<(Manager, ManagerHandle), StoreError> {
+    let store = match &config.state_dir {
+        Some(folder) => Store::File(FileStore::open(folder)?),
+        None => {
+            info!("state_dir is not set: openings live in memory and are gone after a restart");
+            Store::Memory
+        }
+    };
+    Manager::new(store, registry, config.max_openings_per_uid)
+}
+
+async fn bind_api(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Api { address, source })
+}
+
+/// The endpoint lives on the first shard; sessions move to theirs.
+async fn start_endpoint(
+    config: &Config,
+    shards: &Shards,
+    setup: EndpointSetup,
+) -> Result<Endpoint, StartError> {
+    let (socket, buffers) = quic::bind(config.quic, config.udp_buffer)?;
+    if let Some(advice) = buffers.advice() {
+        warn!("{advice}");
+    }
+    let EndpointSetup { server, keys } = setup;
+    let starting = shards.first().spawn(async move {
+        Endpoint::new(
+            keys.endpoint_config(),
+            Some(server),
+            socket,
+            Arc::new(TokioRuntime),
+        )
+    });
+    let endpoint = starting
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(system("start the QUIC endpoint"))?;
+    let address = endpoint.local_addr().unwrap_or(config.quic);
+    info!(%address, version = common::VERSION, "listening for connectors");
+    Ok(endpoint)
+}
