@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! `sw_connector`: the command line.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use common::telemetry;
+use sw_connector::{
+    config::{Config, Flags, help},
+    daemon,
+};
+
+/// Dials out to the listener over QUIC with mutual TLS, stays connected, and dials local TCP targets on request.
+///
+/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once.
+#[derive(Parser)]
+#[command(version, after_help = help())]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the settings and the certificate files without dialling
+    Check,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sw_connector: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: &Cli) -> anyhow::Result<()> {
+    let config = Config::load(&cli.flags, common::config::environment())?;
+    if matches!(cli.command, Some(Command::Check)) {
+        daemon::check(&config)?;
+        println!("the settings and the certificate files are in order");
+        return Ok(());
+    }
+    telemetry::init(&config.log_level, config.log_format)?;
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the control plane")?;
+    Ok(control.block_on(daemon::run(config))?)
+}

@@ -59,9 +59,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn load(flags: &Flags) -> anyhow::Result<Config> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Config::load(flags, environment)?)
+    Ok(Config::load(flags, common::config::environment())?)
 }
 
 fn run(config: Config) -> anyhow::Result<()> {

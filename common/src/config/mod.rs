@@ -3,6 +3,7 @@
 //! [`Settings`] holds what was found, by key, with its origin. The daemons take their keys out one after another; what
 //! cannot be used, and what is left over, becomes a [`Problem`], and only [`Settings::finish`] reports them.
 
+mod command_line;
 mod found;
 mod problem;
 mod sources;
@@ -11,6 +12,7 @@ use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBu
 
 use self::found::{Content, Found};
 pub use self::{
+    command_line::{Key, environment, help, pair},
     found::Origin,
     problem::{Problem, Problems},
 };

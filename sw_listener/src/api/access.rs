@@ -46,7 +46,11 @@ impl Access {
         })?;
         // Every token is compared, so that the time tells nothing.
         let known = self.tokens.iter().fold(None, |known, token| {
-            if token.matches(secret) { Some(token) } else { known }
+            if token.matches(secret) {
+                Some(token)
+            } else {
+                known
+            }
         });
         let token = known.ok_or_else(|| {
             Problem::new(

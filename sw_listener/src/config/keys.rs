@@ -1,7 +1,8 @@
 //! The table of settings that `--help` shows. A test holds it against what the reader takes.
 
-/// Key, default, what it is.
-pub(super) const KEYS: &[(&str, &str, &str)] = &[
+use common::config::Key;
+
+pub(super) const KEYS: &[Key] = &[
     (
         "cert_path",
         "required",
@@ -118,12 +119,5 @@ pub(super) const KEYS: &[(&str, &str, &str)] = &[
 
 /// The table as text.
 pub fn help() -> String {
-    let mut text = String::from(
-        "Settings (environment variable SWL_ and the name in capitals, or the name in the file of --config, or \
-         --set NAME=VALUE):\n",
-    );
-    for (key, default, what) in KEYS {
-        text.push_str(&format!("  {key:<31} {what} [{default}]\n"));
-    }
-    text
+    common::config::help("SWL_", KEYS)
 }

@@ -156,8 +156,8 @@ impl Config {
             settings.add_file(file, "swl_");
         }
         settings.add_environment("SWL_", &["APIS_ADDRS", "APIS_PORT"], environment);
-        for (key, value) in flags.settings() {
-            settings.add_flag(key, value.to_owned());
+        for (key, value) in &flags.set {
+            settings.add_flag(key, value.clone());
         }
         let config = Self::read(&mut settings);
         settings.finish()?;

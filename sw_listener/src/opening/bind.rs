@@ -34,7 +34,10 @@ pub enum BindError {
 }
 
 /// Binds and listens; the port of the result is never 0.
-#[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is non-exhaustive")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "io::ErrorKind is non-exhaustive"
+)]
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     try_bind(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(address),

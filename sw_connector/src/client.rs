@@ -1,0 +1,134 @@
+//! One listener, for ever: dial, serve, back off, dial again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{backoff::Backoff, session::Closed, wire::close::Reaction};
+use tokio::task::JoinSet;
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::{
+    config::ListenerAddress,
+    daemon::Context,
+    dial::{self, Dialled},
+    link::Link,
+    trouble::{Say, Trouble},
+};
+
+/// The first wait is at most this long.
+const BACKOFF_BASE: Duration = Duration::from_millis(500);
+/// Every wait is at most this long.
+const BACKOFF_CAP: Duration = Duration::from_secs(30);
+/// A session that has lasted this long was a success; one that ends earlier continues the backoff.
+const SUCCESS: Duration = Duration::from_secs(10);
+
+/// Holds a session to one listener.
+struct Client {
+    listener: ListenerAddress,
+    context: Arc<Context>,
+    backoff: Backoff,
+    trouble: Trouble,
+    /// Sessions whose listener has said goodbye and which finish their streams.
+    draining: JoinSet<()>,
+}
+
+/// Holds a session to the listener until the connector stops.
+pub(crate) async fn run(listener: ListenerAddress, context: Arc<Context>) {
+    let span = info_span!("listener", address = %listener.address);
+    let mut client = Client {
+        listener,
+        context,
+        backoff: Backoff::new(BACKOFF_BASE, BACKOFF_CAP),
+        trouble: Trouble::default(),
+        draining: JoinSet::new(),
+    };
+    client.run().instrument(span).await;
+}
+
+impl Client {
+    async fn run(&mut self) {
+        while !self.context.shutdown.is_draining() {
+            let wait = self.once().await;
+            while self.draining.try_join_next().is_some() {}
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.context.shutdown.draining() => {}
+            }
+        }
+        while self.draining.join_next().await.is_some() {}
+    }
+
+    /// Dials once, and serves if that succeeds: how long to wait before the next time.
+    async fn once(&mut self) -> Duration {
+        let context = self.context.clone();
+        let dialled = tokio::select! {
+            dialled = dial::dial(&self.listener, &context.config) => dialled,
+            () = context.shutdown.draining() => return Duration::ZERO,
+        };
+        match dialled {
+            Ok(dialled) => self.serve(dialled).await,
+            Err(error) => self.failed(&error.to_string(), error.reaction()),
+        }
+    }
+
+    async fn serve(&mut self, dialled: Dialled) -> Duration {
+        self.announce(&dialled);
+        let began = Instant::now();
+        let link = Link::new(dialled);
+        let goaway = link.goaway();
+        let mut task = JoinSet::new();
+        task.spawn(link.run(self.context.clone()).in_current_span());
+        tokio::select! {
+            Some(ended) = task.join_next() => {
+                if began.elapsed() >= SUCCESS {
+                    self.backoff.reset();
+                }
+                match ended {
+                    Ok(Closed::Locally) if self.context.shutdown.is_draining() => Duration::ZERO,
+                    Ok(closed) => self.failed(&format!("session lost: {closed}"), closed.reaction()),
+                    Err(error) => self.failed(&error.to_string(), Reaction::Retry),
+                }
+            }
+            goaway = goaway => {
+                info!(reason = ?goaway.reason, "the listener drains: looking for a new session");
+                self.draining.spawn(async move { while task.join_next().await.is_some() {} });
+                goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + rand::random::<f64>())
+            }
+        }
+    }
+
+    fn announce(&mut self, dialled: &Dialled) {
+        let peer = dialled.session.peer_address();
+        match &dialled.control {
+            Some((_, _, welcome)) => {
+                info!(
+                    %peer, uid = %welcome.uid, session = %welcome.session, listener_version = ?welcome.software,
+                    "session established"
+                );
+            }
+            None => info!(%peer, "session established with protocol 1"),
+        }
+        if let Some((lasted, tries)) = self.trouble.over(Instant::now()) {
+            info!(?lasted, tries, "the outage is over");
+        }
+    }
+
+    fn failed(&mut self, cause: &str, reaction: Reaction) -> Duration {
+        let draw = rand::random::<f64>();
+        let wait = match reaction {
+            Reaction::RetryAtOnce => self.backoff.next(draw).min(BACKOFF_BASE),
+            Reaction::Retry => self.backoff.next(draw),
+            Reaction::RetrySlowly => BACKOFF_CAP.mul_f64(0.5 + draw / 2.0),
+        };
+        match self.trouble.failed(cause, Instant::now()) {
+            Say::Full => warn!(cause = ?cause, retry_in = ?wait, "no session; trying on"),
+            Say::Still(lasted, tries) => {
+                warn!(cause = ?cause, ?lasted, tries, retry_in = ?wait, "still no session; trying on");
+            }
+            Say::Nothing => {}
+        }
+        wait
+    }
+}

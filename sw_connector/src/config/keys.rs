@@ -1,0 +1,94 @@
+//! The table of settings that `--help` shows. A test holds it against what the reader takes.
+
+use common::config::Key;
+
+pub(super) const KEYS: &[Key] = &[
+    (
+        "client_cert_path",
+        "required",
+        "this connector's certificate chain, PEM, leaf first",
+    ),
+    (
+        "client_key_path",
+        "required",
+        "its private key, PEM, readable by the owner only",
+    ),
+    (
+        "ca_cert_path",
+        "required",
+        "CA certificates for the listener, PEM",
+    ),
+    (
+        "server_name",
+        "required",
+        "name of the listener: dialled, and verified in its certificate",
+    ),
+    ("service_port", "11443", "the listener's port (UDP)"),
+    (
+        "listeners",
+        "none",
+        "several host:port instead; a session is held to each",
+    ),
+    (
+        "allowed_targets",
+        "any",
+        "list of what may be dialled: HOST, NETWORK/BITS, each with :PORT or :FROM-TO",
+    ),
+    (
+        "dial_timeout_seconds",
+        "10",
+        "time limit for dialling a target",
+    ),
+    (
+        "drain_timeout_seconds",
+        "30",
+        "how long streams may go on after SIGTERM",
+    ),
+    (
+        "legacy_protocol",
+        "true",
+        "serve listeners of socket-warp 1.x",
+    ),
+    ("keep_alive_seconds", "10", "silence before a PING"),
+    (
+        "idle_timeout_seconds",
+        "20",
+        "time without an answer before a session is dead",
+    ),
+    (
+        "max_streams",
+        "16384",
+        "streams that a listener may hold open",
+    ),
+    (
+        "stream_window_bytes",
+        "1048576",
+        "how far a sender may run ahead of one stream's reader",
+    ),
+    (
+        "session_window_bytes",
+        "4294967296",
+        "the same for all streams of a session together",
+    ),
+    (
+        "udp_buffer_bytes",
+        "8388608",
+        "UDP socket buffers asked for",
+    ),
+    (
+        "allow_insecure_key_permissions",
+        "false",
+        "take a private key that others can read",
+    ),
+    (
+        "log_level",
+        "info",
+        "error, warn, info, debug, trace, or tracing directives",
+    ),
+    ("log_format", "text", "text or json"),
+];
+
+/// The table as text.
+pub fn help() -> String {
+    common::config::help("SWC_", KEYS)
+}

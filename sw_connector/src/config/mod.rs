@@ -1,0 +1,199 @@
+//! The connector's settings: `settings.json` as 1.x knows it, and more.
+
+mod keys;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use common::{
+    config::{Problems, Settings},
+    session::quic::TransportSettings,
+    target::Target,
+    telemetry::{LogFormat, LogLevel},
+    tls::KeyPermissions,
+};
+
+pub use self::keys::help;
+use crate::target_policy::{Rule, TargetPolicy};
+
+/// The file that is read when `--config` names no other.
+const DEFAULT_FILE: &str = "settings.json";
+
+/// Everything that the connector is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Certificate, key and CA files.
+    pub files: CertificateFiles,
+    /// The listeners; a session is held to each.
+    pub listeners: Vec<ListenerAddress>,
+    /// Transport parameters of the sessions.
+    pub transport: TransportSettings,
+    /// Bytes asked for as UDP socket buffers.
+    pub udp_buffer: usize,
+    /// What may be dialled.
+    pub targets: TargetPolicy,
+    /// How long dialling a target may take, resolving its name included.
+    pub dial_timeout: Duration,
+    /// How long streams may go on after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Whether 1.x listeners are served.
+    pub legacy_protocol: bool,
+    /// What to log.
+    pub log_level: LogLevel,
+    /// How to log.
+    pub log_format: LogFormat,
+}
+
+/// Files of the connector's own certificate and of the listener's CA.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub chain: PathBuf,
+    /// The leaf's key.
+    pub key: PathBuf,
+    /// The CA bundle for listeners.
+    pub ca: PathBuf,
+    /// Whether others may be able to read the key.
+    pub permissions: KeyPermissions,
+}
+
+/// A listener to hold a session to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerAddress {
+    /// Where it is dialled.
+    pub address: Target,
+    /// The name that its certificate must have.
+    pub name: String,
+}
+
+/// Settings on the command line; they win over the environment and the file.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Flags {
+    /// The file with the settings: TOML if its name ends in .toml, else JSON [default: settings.json]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// Any setting, by the name in the table below; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = common::config::pair, global = true)]
+    pub set: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Reads file, environment and flags, in this order; later ones win. The default file need not be there when the
+    /// environment says everything.
+    ///
+    /// # Errors
+    /// All [`Problems`] at once.
+    pub fn load(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut settings = Settings::default();
+        match &flags.config {
+            Some(file) => settings.add_file(file, "swc_"),
+            None if PathBuf::from(DEFAULT_FILE).exists() => {
+                settings.add_file(DEFAULT_FILE.as_ref(), "swc_");
+            }
+            None => {}
+        }
+        settings.add_environment("SWC_", &[], environment);
+        for (key, value) in &flags.set {
+            settings.add_flag(key, value.clone());
+        }
+        let config = Self::read(&mut settings);
+        settings.finish()?;
+        Ok(config)
+    }
+
+    fn read(s: &mut Settings) -> Self {
+        let seconds = Duration::from_secs;
+        let config = Self {
+            files: read_files(s),
+            listeners: read_listeners(s),
+            transport: read_transport(s),
+            udp_buffer: s.number("udp_buffer_bytes", 65536..=1 << 30, 8 << 20),
+            targets: TargetPolicy::new(s.list::<Rule>("allowed_targets")),
+            // The listener gives up after 75 s.
+            dial_timeout: seconds(s.number("dial_timeout_seconds", 1..=60, 10)),
+            drain_timeout: seconds(s.number("drain_timeout_seconds", 0..=3600, 30)),
+            legacy_protocol: s.flag("legacy_protocol", true),
+            log_level: s.or("log_level", LogLevel::default()),
+            log_format: s.or("log_format", LogFormat::default()),
+        };
+        if config.transport.idle_timeout <= config.transport.keep_alive {
+            s.conflict(
+                "idle_timeout_seconds",
+                "must be more than keep_alive_seconds",
+            );
+        }
+        config
+    }
+}
+
+fn read_files(s: &mut Settings) -> CertificateFiles {
+    let insecure = s.flag("allow_insecure_key_permissions", false);
+    CertificateFiles {
+        chain: s.required_path("client_cert_path", "this connector's certificate (PEM)"),
+        key: s.required_path(
+            "client_key_path",
+            "the private key of client_cert_path (PEM)",
+        ),
+        ca: s.required_path("ca_cert_path", "the CA certificates for the listener (PEM)"),
+        permissions: if insecure {
+            KeyPermissions::AllowInsecure
+        } else {
+            KeyPermissions::Strict
+        },
+    }
+}
+
+/// `listeners`, or the one that 1.x's `server_name` and `service_port` name.
+fn read_listeners(s: &mut Settings) -> Vec<ListenerAddress> {
+    let name: Option<String> = s.optional("server_name");
+    let port = s.number("service_port", 1..=65535, 11443);
+    let listed = s.list::<Target>("listeners").unwrap_or_default();
+    if !listed.is_empty() {
+        let named = |address: Target| ListenerAddress {
+            name: name.clone().unwrap_or_else(|| address.host().to_string()),
+            address,
+        };
+        return listed.into_iter().map(named).collect();
+    }
+    let Some(name) = name else {
+        s.missing(
+            "server_name",
+            "the name of the listener, or listeners with several host:port",
+        );
+        return Vec::new();
+    };
+    match Target::new(&name, port) {
+        Ok(address) => vec![ListenerAddress { address, name }],
+        Err(error) => {
+            s.conflict("server_name", error);
+            Vec::new()
+        }
+    }
+}
+
+fn read_transport(s: &mut Settings) -> TransportSettings {
+    let built_in = TransportSettings::default();
+    let seconds = Duration::from_secs;
+    TransportSettings {
+        keep_alive: seconds(s.number("keep_alive_seconds", 1..=3600, 10)),
+        idle_timeout: seconds(s.number("idle_timeout_seconds", 2..=7200, 20)),
+        stream_window: s.number(
+            "stream_window_bytes",
+            65536..=1 << 30,
+            built_in.stream_window,
+        ),
+        session_window: s.number(
+            "session_window_bytes",
+            65536..=1 << 36,
+            built_in.session_window,
+        ),
+        max_streams: s.number("max_streams", 1..=1_000_000, 16_384),
+    }
+}
+
+#[cfg(test)]
+mod tests;

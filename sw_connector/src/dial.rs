@@ -1,0 +1,235 @@
+//! Dialling a listener: every address of its name, QUIC with mutual TLS, `hello` and `welcome`.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use common::{
+    session::{
+        Closed, FrameIoError, RecvHalf, SendHalf, Session,
+        quic::{self, BindError, TransportSettings},
+        read_frame, write_frame,
+    },
+    target::Host,
+    tls::{self, LoadError, TlsError},
+    wire::{
+        Protocol,
+        close::Reaction,
+        control::{Hello, Message, PROTOCOL_VERSION, Welcome},
+    },
+};
+use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use thiserror::Error;
+use tokio::{net::lookup_host, time::timeout};
+use tracing::{debug, warn};
+
+use crate::config::{Config, ListenerAddress};
+
+/// How long the QUIC handshake with one address may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the listener may take to check the certificate: its SCEP server has 5 s, a rival session 2 s.
+const WELCOME_LIMIT: Duration = Duration::from_secs(15);
+
+/// Why no session came about.
+#[derive(Debug, Error)]
+pub(crate) enum DialError {
+    #[error("{name} cannot be resolved: {source}")]
+    Resolve { name: String, source: io::Error },
+    #[error("{0} has no address")]
+    NoAddress(String),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("cannot make a QUIC endpoint: {0}")]
+    Endpoint(io::Error),
+    #[error("{address}: {source}")]
+    Connect {
+        address: SocketAddr,
+        source: quinn::ConnectError,
+    },
+    #[error(
+        "{0}: no answer to the handshake: is the listener running, and does a firewall let UDP through?"
+    )]
+    NoAnswer(SocketAddr),
+    #[error("{address}: {source}")]
+    Closed { address: SocketAddr, source: Closed },
+    #[error("{address}: {what}")]
+    Protocol { address: SocketAddr, what: String },
+}
+
+impl DialError {
+    /// What to do about it.
+    pub(crate) fn reaction(&self) -> Reaction {
+        match self {
+            Self::Closed { source, .. } => source.reaction(),
+            // A file that cannot be used may be replaced at any moment, but not by trying often.
+            Self::Load(_) | Self::Tls(_) | Self::Protocol { .. } => Reaction::RetrySlowly,
+            Self::Resolve { .. }
+            | Self::NoAddress(_)
+            | Self::Bind(_)
+            | Self::Endpoint(_)
+            | Self::Connect { .. }
+            | Self::NoAnswer(_) => Reaction::Retry,
+        }
+    }
+}
+
+/// A session that the listener has accepted.
+pub(crate) struct Dialled {
+    pub(crate) session: Session,
+    /// Held for as long as the session: it owns the socket.
+    pub(crate) endpoint: Endpoint,
+    /// The control stream and the welcome; `None` in protocol 1.
+    pub(crate) control: Option<(SendHalf, RecvHalf, Welcome)>,
+}
+
+/// Reads the certificate files and makes the TLS side of a dial.
+///
+/// # Errors
+/// [`DialError::Load`] or [`DialError::Tls`].
+pub(crate) fn client_config(config: &Config) -> Result<quinn::ClientConfig, DialError> {
+    let files = &config.files;
+    let credentials = tls::load_credentials(&files.chain, &files.key, files.permissions)?;
+    let servers = tls::load_ca(&files.ca)?;
+    let crypto = tls::client_config(credentials, servers, config.legacy_protocol)?;
+    let mut client = quinn::ClientConfig::new(Arc::new(crypto));
+    client.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
+    Ok(client)
+}
+
+/// Tries every address of a listener until one accepts.
+///
+/// # Errors
+/// The [`DialError`] of the last address.
+///
+/// # Cancel safety
+/// Cancel safe: the attempt is given up.
+pub(crate) async fn dial(
+    listener: &ListenerAddress,
+    config: &Config,
+) -> Result<Dialled, DialError> {
+    let client = client_config(config)?;
+    let mut last = DialError::NoAddress(listener.address.to_string());
+    for address in resolve(listener).await? {
+        debug!(%address, "dialling");
+        match dial_address(address, listener, client.clone(), config).await {
+            Ok(dialled) => return Ok(dialled),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn resolve(listener: &ListenerAddress) -> Result<Vec<SocketAddr>, DialError> {
+    let port = listener.address.port();
+    match listener.address.host() {
+        Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
+        Host::Name(name) => match lookup_host((name.as_str(), port)).await {
+            Ok(addresses) => Ok(addresses.collect()),
+            Err(source) => Err(DialError::Resolve {
+                name: name.clone(),
+                source,
+            }),
+        },
+    }
+}
+
+async fn dial_address(
+    address: SocketAddr,
+    listener: &ListenerAddress,
+    client: quinn::ClientConfig,
+    config: &Config,
+) -> Result<Dialled, DialError> {
+    let endpoint = endpoint(address, config)?;
+    let closed = |source: Closed| DialError::Closed { address, source };
+    let connecting = endpoint
+        .connect_with(client, address, &listener.name)
+        .map_err(|source| DialError::Connect { address, source })?;
+    let connection = timeout(HANDSHAKE_LIMIT, connecting)
+        .await
+        .map_err(|_| DialError::NoAnswer(address))?
+        .map_err(|error| closed(error.into()))?;
+    let protocol = quic::negotiated(&connection).ok_or_else(|| DialError::Protocol {
+        address,
+        what: "the listener agreed on no protocol".to_owned(),
+    })?;
+    let session = Session::over_quic(connection, protocol, config.transport.session_window);
+    let control = match protocol {
+        Protocol::V1 => {
+            warn!(%address, "the listener speaks protocol 1 (socket-warp 1.x): half-closed transfers cannot be carried");
+            None
+        }
+        Protocol::V2 => Some(greet(&session, address).await?),
+    };
+    Ok(Dialled {
+        session,
+        endpoint,
+        control,
+    })
+}
+
+/// A socket of its own for every dial: a port that a NAT or a firewall has turned against us is not used again.
+fn endpoint(address: SocketAddr, config: &Config) -> Result<Endpoint, DialError> {
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let (socket, buffers) = quic::bind(SocketAddr::new(any, 0), config.udp_buffer)?;
+    if let Some(advice) = buffers.advice() {
+        debug!("{advice}");
+    }
+    let runtime = Arc::new(TokioRuntime);
+    Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(DialError::Endpoint)
+}
+
+async fn greet(
+    session: &Session,
+    address: SocketAddr,
+) -> Result<(SendHalf, RecvHalf, Welcome), DialError> {
+    let error = match timeout(WELCOME_LIMIT, say_hello(session)).await {
+        Ok(Ok(control)) => return Ok(control),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the listener did not welcome us in time".to_owned(),
+    };
+    // The stream breaks off because the session was closed: that is the cause to tell.
+    match timeout(Duration::from_millis(100), session.closed()).await {
+        Ok(source) => Err(DialError::Closed { address, source }),
+        Err(_) => Err(DialError::Protocol {
+            address,
+            what: error,
+        }),
+    }
+}
+
+async fn say_hello(session: &Session) -> Result<(SendHalf, RecvHalf, Welcome), FrameIoError> {
+    let (mut send, mut recv) = session
+        .open_stream()
+        .await
+        .map_err(common::session::StreamError::from)?;
+    let hello = Message::Hello(Hello {
+        version: PROTOCOL_VERSION,
+        software: common::VERSION.to_owned(),
+        hostname: hostname(),
+        capabilities: Vec::new(),
+    });
+    write_frame(&mut send, &hello).await?;
+    match read_frame(&mut recv).await? {
+        Message::Welcome(welcome) => Ok((send, recv, welcome)),
+        Message::Hello(_)
+        | Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::Goaway { .. } => Err(common::session::StreamError::Early.into()),
+    }
+}
+
+/// For people only; an empty one is fine.
+fn hostname() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    text.trim().chars().take(255).collect()
+}

@@ -1,0 +1,131 @@
+//! One session to a listener: its control stream and its streams, until it ends.
+
+use std::{sync::Arc, time::Duration};
+
+use common::{
+    session::{
+        Closed, Session,
+        control::{ControlHandle, ControlLoop, Goaway},
+    },
+    wire::close::CloseCode,
+};
+use quinn::Endpoint;
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{config::Config, daemon::Context, dial::Dialled, serve};
+
+/// How long the listener has to hear that we are gone.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A session that is being served.
+pub(crate) struct Link {
+    session: Session,
+    endpoint: Endpoint,
+    control: Option<ControlHandle>,
+    task: Option<ControlLoop>,
+}
+
+impl Link {
+    /// Takes over what was dialled.
+    pub(crate) fn new(dialled: Dialled) -> Self {
+        let control = dialled
+            .control
+            .map(|(send, recv, _)| ControlLoop::new(send, recv));
+        let (task, control) = control.unzip();
+        Self {
+            session: dialled.session,
+            endpoint: dialled.endpoint,
+            control,
+            task,
+        }
+    }
+
+    /// Hears the listener's `goaway`; a handle for the time in which [`Self::run`] has the link.
+    pub(crate) fn goaway(&self) -> impl Future<Output = Goaway> + Send + use<> {
+        let control = self.control.clone();
+        async move {
+            match control {
+                Some(control) => control.peer_goes_away().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Serves until the session has ended, or we have drained.
+    pub(crate) async fn run(mut self, context: Arc<Context>) -> Closed {
+        let streams = TaskTracker::new();
+        let cut = CancellationToken::new();
+        let task = self.task.take();
+        let control = async {
+            match task {
+                Some(task) => task.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        let closed = tokio::select! {
+            closed = self.session.closed() => closed,
+            error = control => {
+                if error.is_protocol_error() {
+                    warn!(%error, "closing the session");
+                    self.session.close(CloseCode::ProtocolError);
+                }
+                self.session.closed().await
+            }
+            closed = self.take_streams(&streams, &cut, &context) => closed,
+            () = self.drain(&streams, &context) => Closed::Locally,
+        };
+        // Streams of a session that has ended end by themselves; those of a drained one are cut here.
+        cut.cancel();
+        streams.close();
+        streams.wait().await;
+        self.session.close(CloseCode::Closed);
+        // It fails only when the listener is not there to hear it.
+        let _ = timeout(FAREWELL, self.endpoint.wait_idle()).await;
+        closed
+    }
+
+    async fn take_streams(
+        &self,
+        streams: &TaskTracker,
+        cut: &CancellationToken,
+        context: &Arc<Context>,
+    ) -> Closed {
+        let protocol = self.session.protocol();
+        loop {
+            match self.session.accept_stream().await {
+                Ok((send, recv)) => {
+                    let (context, cut) = (context.clone(), cut.clone());
+                    streams.spawn(async move {
+                        serve::run(send, recv, protocol, &context.config, cut).await;
+                    });
+                }
+                Err(closed) => return closed,
+            }
+        }
+    }
+
+    /// Completes when we are stopping and our streams have ended, or their time is up.
+    async fn drain(&self, streams: &TaskTracker, context: &Context) {
+        context.shutdown.draining().await;
+        if let Some(control) = &self.control {
+            let goaway = Goaway {
+                reason: "the connector is stopping".to_owned(),
+                reconnect_after: Duration::ZERO,
+            };
+            control.goaway(goaway).await;
+            // With the answer the listener has closed our ports, or is about to.
+            control.ping(FAREWELL).await;
+        }
+        let Config { drain_timeout, .. } = context.config;
+        streams.close();
+        tokio::select! {
+            () = streams.wait() => info!("all streams have ended"),
+            () = tokio::time::sleep(drain_timeout) => {
+                warn!(?drain_timeout, "drain timeout: cutting the streams that are left");
+            }
+            () = context.shutdown.ended() => {}
+        }
+    }
+}

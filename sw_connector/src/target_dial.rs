@@ -1,0 +1,103 @@
+//! Dialling a target: resolve, ask the policy about each address, connect.
+
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use common::{
+    splice::socket,
+    target::{Host, Target},
+    wire::open::{Refusal, RefusalCode},
+};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout_at},
+};
+
+use crate::target_policy::{TargetPolicy, Verdict};
+
+/// Connects to a target within the limit, name resolution included: every allowed address in turn.
+///
+/// # Errors
+/// The [`Refusal`] for the listener; with several addresses, that of the last one tried.
+///
+/// # Cancel safety
+/// Cancel safe: the connection attempt is given up.
+pub(crate) async fn dial(
+    target: &Target,
+    policy: &TargetPolicy,
+    limit: Duration,
+) -> Result<TcpStream, Refusal> {
+    let deadline = Instant::now() + limit;
+    let timed_out = || {
+        refusal(
+            RefusalCode::DialTimeout,
+            format!("{target} within {limit:?}"),
+        )
+    };
+    let addresses = timeout_at(deadline, resolve(target))
+        .await
+        .map_err(|_| timed_out())??;
+    let mut allowed = Vec::new();
+    let mut last = refusal(RefusalCode::DnsFailed, format!("{target} has no address"));
+    for address in addresses {
+        match policy.judge(target, address) {
+            Verdict::Allow => allowed.push(address),
+            Verdict::Deny { reason } => last = refusal(RefusalCode::TargetDenied, reason),
+        }
+    }
+    for (index, address) in allowed.iter().enumerate() {
+        // An address that swallows packets must leave time for the ones after it.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(allowed.len() - index).unwrap_or(u32::MAX);
+        match timeout_at(Instant::now() + share, connect(*address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => last = refused(*address, &error),
+            Err(_) => last = timed_out(),
+        }
+    }
+    Err(last)
+}
+
+async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Refusal> {
+    match target.host() {
+        Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, target.port())]),
+        Host::Name(name) => match lookup_host((name.as_str(), target.port())).await {
+            Ok(addresses) => Ok(addresses.collect()),
+            Err(error) => Err(refusal(RefusalCode::DnsFailed, format!("{name}: {error}"))),
+        },
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect(address).await?;
+    socket::prepare(&tcp)?;
+    Ok(tcp)
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "io::ErrorKind is non-exhaustive"
+)]
+fn refused(address: SocketAddr, error: &io::Error) -> Refusal {
+    /// EMFILE and ENFILE have no kind of their own.
+    const NO_DESCRIPTORS: [i32; 2] = [24, 23];
+    let code = match error.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => RefusalCode::DialRefused,
+        ErrorKind::TimedOut => RefusalCode::DialTimeout,
+        _ if error
+            .raw_os_error()
+            .is_some_and(|number| NO_DESCRIPTORS.contains(&number)) =>
+        {
+            RefusalCode::Limit
+        }
+        _ => RefusalCode::DialUnreachable,
+    };
+    refusal(code, format!("{address}: {error}"))
+}
+
+fn refusal(code: RefusalCode, message: String) -> Refusal {
+    Refusal { code, message }
+}
