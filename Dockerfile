@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D -t /out target/release/sw_listener target/release/sw_connector
 
 FROM ${RUNTIME_IMAGE} AS runtime
-# For a SCEP server or a proxy on https; the slim image has no certificates of public CAs.
+# For a SCEP server on https; the slim image has no certificates of public CAs.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # Places for volumes: a new volume takes over owner and mode. Those in /pki are for `sw_listener pki`.
 RUN install -d -o 65532 -g 65532 -m 0700 \
@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="socket-warp connector"
 COPY --from=build /out/sw_connector /usr/local/bin/sw_connector
 # Proves that the settings and certificates can still be used, and nothing about the session: the connector has no port
 # to ask. Whether it is connected, the listener knows: GET /connectors.
-HEALTHCHECK --interval=60s --timeout=10s --start-period=5s CMD ["sw_connector", "check"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["sw_connector", "check"]
 ENTRYPOINT ["sw_connector"]
 
 FROM runtime AS sw_listener

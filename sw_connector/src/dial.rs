@@ -230,6 +230,10 @@ async fn say_hello(session: &Session) -> Result<(SendHalf, RecvHalf, Welcome), F
 
 /// For people only; an empty one is fine.
 fn hostname() -> String {
-    let text = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    text.trim().chars().take(255).collect()
+    let name = rustix::system::uname();
+    name.nodename()
+        .to_string_lossy()
+        .chars()
+        .take(255)
+        .collect()
 }

@@ -201,3 +201,73 @@ async fn serve(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        session::{quic::TransportSettings, testing::pair},
+        wire::{Protocol, control::Hello},
+    };
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// Both ends of a control stream.
+    async fn ends() -> (crate::session::testing::Pair, [(SendHalf, RecvHalf); 2]) {
+        let pair = pair(Protocol::V2, &TransportSettings::default()).await;
+        let mut near = pair.connector.open_stream().await.unwrap();
+        // The other side learns of a stream by its first bytes.
+        write_frame(&mut near.0, &Message::Pong { nonce: 0 })
+            .await
+            .unwrap();
+        let far = pair.listener.accept_stream().await.unwrap();
+        (pair, [near, far])
+    }
+
+    #[tokio::test]
+    async fn pings_are_answered_and_goaway_is_heard() {
+        let (_pair, [near, far]) = ends().await;
+        let (near, near_handle) = ControlLoop::new(near.0, near.1);
+        let (far, far_handle) = ControlLoop::new(far.0, far.1);
+        let goaway = Goaway {
+            reason: "test".to_owned(),
+            reconnect_after: Duration::from_millis(7),
+        };
+        let talk = async {
+            assert!(near_handle.ping(SOON).await);
+            assert!(far_handle.ping(SOON).await);
+            far_handle.goaway(goaway.clone()).await;
+            assert_eq!(near_handle.peer_goes_away().await, goaway);
+        };
+        tokio::select! {
+            error = near.run() => panic!("{error}"),
+            error = far.run() => panic!("{error}"),
+            () = talk => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ping_without_an_answer_is_no_answer() {
+        let (_pair, [near, _far]) = ends().await;
+        let (near, handle) = ControlLoop::new(near.0, near.1);
+        tokio::select! {
+            error = near.run() => panic!("{error}"),
+            answered = handle.ping(Duration::from_millis(50)) => assert!(!answered),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_hello_is_a_protocol_error() {
+        let (_pair, [mut near, far]) = ends().await;
+        let hello = Message::Hello(Hello {
+            version: 2,
+            software: String::new(),
+            hostname: String::new(),
+            capabilities: Vec::new(),
+        });
+        write_frame(&mut near.0, &hello).await.unwrap();
+        let (far, _handle) = ControlLoop::new(far.0, far.1);
+        let error = far.run().await;
+        assert!(error.is_protocol_error(), "{error}");
+    }
+}

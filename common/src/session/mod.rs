@@ -8,6 +8,8 @@ pub mod control;
 mod frame;
 pub mod quic;
 mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::{net::SocketAddr, time::Duration};
 

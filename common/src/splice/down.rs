@@ -15,7 +15,7 @@ use crate::session::RecvHalf;
 /// Chunks taken off the stream at once; each is the payload of one packet.
 const CHUNKS: usize = 64;
 
-/// Copies until the end of the stream and hands it on as a FIN.
+/// Copies until the end of the stream; [`finish`] hands it on.
 pub(super) async fn pump(
     tcp: &TcpStream,
     recv: &mut RecvHalf,
@@ -39,10 +39,13 @@ pub(super) async fn pump(
             }
         }
     }
-    meter.end();
-    // Without SO_LINGER in play: a FIN after what is in the send buffer.
-    SockRef::from(tcp).shutdown(Shutdown::Write)?;
     Ok(())
+}
+
+/// Hands the end of the stream on: a FIN after what is in the send buffer, whatever `SO_LINGER` says.
+pub(super) fn finish(tcp: &TcpStream, meter: &Direction) -> Result<(), Cut> {
+    meter.end();
+    Ok(SockRef::from(tcp).shutdown(Shutdown::Write)?)
 }
 
 fn try_write(tcp: &TcpStream, chunks: &[Bytes]) -> std::io::Result<usize> {

@@ -140,7 +140,8 @@ async fn copy_both(
             expect_opened(recv, within).await?;
         }
         down::pump(tcp, recv, &meter.down).await?;
-        refuse_silent_end(options.protocol, meter)
+        refuse_silent_end(options.protocol, meter)?;
+        down::finish(tcp, &meter.down)
     };
     // While the socket is read, an error shows in the reading; afterwards somebody has to look.
     let tcp_broken = async {

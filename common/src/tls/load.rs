@@ -166,13 +166,25 @@ fn check_permissions(path: &Path, permissions: KeyPermissions) -> Result<(), Loa
         source,
     })?;
     let mode = metadata.mode() & 0o777;
-    if permissions == KeyPermissions::Strict && mode & 0o077 != 0 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    if permissions == KeyPermissions::Strict && mode & forbidden(path, credentials.as_deref()) != 0
+    {
         return Err(LoadError::Permissions {
             path: path.to_owned(),
             mode,
         });
     }
     Ok(())
+}
+
+/// The permission bits that a private key must not have. Credentials of systemd (`LoadCredential=`) belong to root and
+/// are opened to the service by an ACL, whose mask shows as the group's permission to read.
+fn forbidden(path: &Path, credentials: Option<&Path>) -> u32 {
+    if credentials.is_some_and(|folder| path.starts_with(folder)) {
+        0o037
+    } else {
+        0o077
+    }
 }
 
 fn read_items(path: &Path) -> Result<Vec<Item>, LoadError> {
@@ -237,6 +249,21 @@ mod tests {
         let error = load_key(&path, KeyPermissions::Strict).unwrap_err();
         assert!(error.to_string().contains("chmod 600"), "{error}");
         assert!(load_key(&path, KeyPermissions::AllowInsecure).is_ok());
+    }
+
+    #[test]
+    fn credentials_of_systemd_may_show_an_acl() {
+        let (key, folder) = (
+            Path::new("/run/credentials/x/server.key"),
+            Path::new("/run/credentials/x"),
+        );
+        assert_eq!(0o440 & forbidden(key, Some(folder)), 0);
+        assert_ne!(0o444 & forbidden(key, Some(folder)), 0);
+        assert_ne!(
+            0o440 & forbidden(key, Some(Path::new("/run/credentials/y"))),
+            0
+        );
+        assert_ne!(0o440 & forbidden(key, None), 0);
     }
 
     #[test]

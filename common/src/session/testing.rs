@@ -1,0 +1,80 @@
+//! Two sessions joined over loopback, for tests.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use rustls::{
+    RootCertStore,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+
+use super::{
+    Session,
+    quic::{self, TransportSettings},
+};
+use crate::{tls, tls::Credentials, wire::Protocol};
+
+/// A listener's and a connector's session over one connection, and what keeps them alive.
+pub(crate) struct Pair {
+    pub(crate) listener: Session,
+    pub(crate) connector: Session,
+    _endpoints: [Endpoint; 2],
+}
+
+/// A pair with these transport parameters on both sides.
+pub(crate) async fn pair(protocol: Protocol, settings: &TransportSettings) -> Pair {
+    let (credentials, roots) = certificate();
+    let again = clone(&credentials);
+    let transport = Arc::new(settings.to_quinn());
+    let crypto = tls::server_config(credentials, roots.clone(), true).expect("server");
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    server.transport_config(transport.clone());
+    let crypto = tls::client_config(again, roots, true).expect("client");
+    let mut client = quinn::ClientConfig::new(Arc::new(crypto));
+    client.transport_config(transport);
+    let (near, far) = (endpoint(None), endpoint(Some(server)));
+    let address = far.local_addr().expect("bound");
+    let connecting = near
+        .connect_with(client, address, "localhost")
+        .expect("connect");
+    let accepting = async { far.accept().await.expect("open").await.expect("handshake") };
+    let (connected, accepted) = tokio::join!(connecting, accepting);
+    let window = settings.session_window;
+    Pair {
+        listener: Session::over_quic(accepted, protocol, window),
+        connector: Session::over_quic(connected.expect("handshake"), protocol, window),
+        _endpoints: [near, far],
+    }
+}
+
+fn endpoint(server: Option<quinn::ServerConfig>) -> Endpoint {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (socket, _) = quic::bind(any, 1 << 16).expect("bind");
+    Endpoint::new(
+        EndpointConfig::default(),
+        server,
+        socket,
+        Arc::new(TokioRuntime),
+    )
+    .expect("endpoint")
+}
+
+/// One self-signed certificate for both sides.
+fn certificate() -> (Credentials, RootCertStore) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let credentials = Credentials {
+        chain: vec![made.cert.der().clone()],
+        key: PrivateKeyDer::Pkcs8(key),
+    };
+    (credentials, roots)
+}
+
+fn clone(credentials: &Credentials) -> Credentials {
+    Credentials {
+        chain: credentials.chain.clone(),
+        key: credentials.key.clone_key(),
+    }
+}
