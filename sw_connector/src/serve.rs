@@ -46,7 +46,7 @@ pub(crate) async fn run(
         Err(_) => return bad_head(send, recv, "it did not come in time"),
     };
     let dialled = tokio::select! {
-        dialled = target_dial::dial(&head.target, &config.targets, config.dial_timeout) => dialled,
+        dialled = target_dial::dial(&head.target, config) => dialled,
         error = recv.broken() => return debug!(stream = head.stream, %error, "client gone while dialling"),
         () = cut.cancelled() => Err(stopping()),
     };

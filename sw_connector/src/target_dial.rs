@@ -3,7 +3,6 @@
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
-    time::Duration,
 };
 
 use common::{
@@ -12,11 +11,11 @@ use common::{
     wire::open::{Refusal, RefusalCode},
 };
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::{TcpSocket, TcpStream, lookup_host},
     time::{Instant, timeout_at},
 };
 
-use crate::target_policy::{TargetPolicy, Verdict};
+use crate::{config::Config, target_policy::Verdict};
 
 /// Connects to a target within the limit, name resolution included: every allowed address in turn.
 ///
@@ -27,9 +26,9 @@ use crate::target_policy::{TargetPolicy, Verdict};
 /// Cancel safe: the connection attempt is given up.
 pub(crate) async fn dial(
     target: &Target,
-    policy: &TargetPolicy,
-    limit: Duration,
+    config: &Config,
 ) -> Result<TcpStream, Refusal> {
+    let limit = config.dial_timeout;
     let deadline = Instant::now() + limit;
     let timed_out = || {
         refusal(
@@ -43,7 +42,7 @@ pub(crate) async fn dial(
     let mut allowed = Vec::new();
     let mut last = refusal(RefusalCode::DnsFailed, format!("{target} has no address"));
     for address in addresses {
-        match policy.judge(target, address) {
+        match config.targets.judge(target, address) {
             Verdict::Allow => allowed.push(address),
             Verdict::Deny { reason } => last = refusal(RefusalCode::TargetDenied, reason),
         }
@@ -52,7 +51,7 @@ pub(crate) async fn dial(
         // An address that swallows packets must leave time for the ones after it.
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(allowed.len() - index).unwrap_or(u32::MAX);
-        match timeout_at(Instant::now() + share, connect(*address)).await {
+        match timeout_at(Instant::now() + share, connect(*address, config.target_receive_buffer)).await {
             Ok(Ok(tcp)) => return Ok(tcp),
             Ok(Err(error)) => last = refused(*address, &error),
             Err(_) => last = timed_out(),
@@ -71,8 +70,15 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Refusal> {
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect(address).await?;
+async fn connect(address: SocketAddr, receive_buffer: u32) -> io::Result<TcpStream> {
+    let tcp = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if receive_buffer > 0 {
+        tcp.set_recv_buffer_size(receive_buffer)?;
+    }
+    let tcp = tcp.connect(address).await?;
     socket::prepare(&tcp)?;
     Ok(tcp)
 }

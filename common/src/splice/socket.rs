@@ -14,7 +14,13 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_interval(Duration::from_secs(20))
     .with_retries(3);
 
-/// Prepares a socket that was just accepted or connected: no delay, keep-alive probes (RFC 9293, section 3.8.4), and
+/// How much the kernel may hold of what the peer's window does not take yet, in bytes. What is in flight is not counted,
+/// so a long path is filled all the same; but a thousand peers that do not read would otherwise pin up to
+/// `tcp_wmem` each, and bring the machine to the end of its TCP memory.
+const NOT_SENT: u32 = 128 * 1024;
+
+/// Prepares a socket that was just accepted or connected: no delay, keep-alive probes (RFC 9293, section 3.8.4), a bound
+/// for what lies unsent, and
 /// `SO_LINGER` 0, so that closing it resets it, even when the kernel does so because the process was killed.
 ///
 /// # Errors
@@ -23,6 +29,7 @@ pub fn prepare(tcp: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(tcp);
     socket.set_linger(Some(Duration::ZERO))?;
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(NOT_SENT)?;
     socket.set_tcp_keepalive(&KEEPALIVE)
 }
 

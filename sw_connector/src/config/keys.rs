@@ -40,6 +40,11 @@ pub(super) const KEYS: &[Key] = &[
         "time limit for dialling a target",
     ),
     (
+        "target_receive_buffer_bytes",
+        "262144",
+        "receive buffer of sockets to targets; 0 for the kernel's own tuning",
+    ),
+    (
         "drain_timeout_seconds",
         "30",
         "how long streams may go on after SIGTERM",

@@ -34,6 +34,8 @@ pub struct Config {
     pub targets: TargetPolicy,
     /// How long dialling a target may take, resolving its name included.
     pub dial_timeout: Duration,
+    /// The receive buffer of a socket to a target, in bytes; 0: the kernel's own tuning.
+    pub target_receive_buffer: u32,
     /// How long streams may go on after SIGTERM.
     pub drain_timeout: Duration,
     /// Whether 1.x listeners are served.
@@ -115,6 +117,7 @@ impl Config {
             targets: TargetPolicy::new(s.list::<Rule>("allowed_targets")),
             // The listener gives up after 75 s.
             dial_timeout: seconds(s.number("dial_timeout_seconds", 1..=60, 10)),
+            target_receive_buffer: s.number("target_receive_buffer_bytes", 0..=1 << 30, 256 << 10),
             drain_timeout: seconds(s.number("drain_timeout_seconds", 0..=3600, 30)),
             legacy_protocol: s.flag("legacy_protocol", true),
             log_level: s.or("log_level", LogLevel::default()),

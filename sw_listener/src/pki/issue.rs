@@ -1,12 +1,13 @@
 //! What goes into a certificate. Pure: the time and the serial number are arguments.
 
+use common::ids::Uid;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyUsagePurpose, SanType, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::names::{COMMON_NAME_LENGTH, CaName, Host, NameError, Uid};
+use super::names::{COMMON_NAME_LENGTH, CaName, Host, NameError};
 
 /// A certificate is valid from this long before its issue: the clock of a peer may be behind ours.
 pub(super) const BACKDATE: Duration = Duration::minutes(5);
@@ -81,7 +82,7 @@ pub(super) fn server(
 /// A connector, known by its UID.
 pub(super) fn client(uid: &Uid, validity: Validity, serial: SerialNumber) -> CertificateParams {
     leaf(
-        &uid.to_string(),
+        uid.as_str(),
         ExtendedKeyUsagePurpose::ClientAuth,
         validity,
         serial,

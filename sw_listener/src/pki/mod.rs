@@ -24,12 +24,13 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
+use common::ids::Uid;
 use time::OffsetDateTime;
 
 pub use error::{CaError, PkiError, StoreError};
 pub use facts::Unreadable;
 pub use names::NameError;
-use names::{CaName, Host, Stem, Uid};
+use names::{CaName, Host, Stem};
 use store::Store;
 
 /// Make a small certificate authority, and certificates from it

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use common::ids::Uid;
 use rcgen::string::Ia5String;
 use rustls::pki_types::DnsName;
 use thiserror::Error;
@@ -16,9 +17,6 @@ pub(super) const COMMON_NAME_LENGTH: usize = 64;
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Not a UID.
-    #[error("a UID is 1 to 64 of A-Z a-z 0-9 . _ @ - and not dots alone")]
-    Uid,
     /// Not a common name for a CA.
     #[error("the name of a CA is 1 to 64 characters, none of them a control character")]
     CaName,
@@ -44,27 +42,6 @@ pub enum NameError {
     /// A stem whose files are the CA's or a client's.
     #[error("`ca` and `client-...` are names for other files of the folder")]
     ReservedStem,
-}
-
-/// The UID of a connector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Uid(String);
-
-impl FromStr for Uid {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        if !is_word(text, "._@-") || text.chars().all(|c| c == '.') {
-            return Err(NameError::Uid);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// The common name of a CA.
@@ -182,16 +159,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uids_cannot_leave_the_folder() {
-        let long = "a".repeat(65);
-        for bad in [
-            "", ".", "..", "...", "../x", "a/b", "/etc", "a\\b", "a b", "a\0b", "a\nb", "é", &long,
-        ] {
-            assert_eq!(bad.parse::<Uid>(), Err(NameError::Uid), "{bad:?}");
-        }
-        for good in ["a", "-x", "..a", "edge-1.site_2@example", &long[..64]] {
-            let stem = Stem::client(&good.parse().unwrap());
-            assert_eq!(stem.certificate(), format!("client-{good}.crt"));
+    fn a_client_stem_stays_in_the_folder_whatever_the_uid() {
+        for uid in ["a", ".", "..", "-x", "edge-1.site_2@example"] {
+            let stem = Stem::client(&uid.parse().unwrap());
+            assert_eq!(stem.certificate(), format!("client-{uid}.crt"));
         }
     }
 
