@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod config;
+pub mod descriptors;
 pub mod ids;
 pub mod session;
 pub mod shard;

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use common::{
+    descriptors,
     session::quic,
     shard::Shards,
     shutdown::{Shutdown, Signals},
@@ -61,6 +62,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
     check(&config)?;
+    descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let threads = config.listeners.len().min(processors());
     let shards = Arc::new(Shards::start(threads).map_err(system("start threads"))?);

@@ -24,10 +24,7 @@ use crate::{config::Config, target_policy::Verdict};
 ///
 /// # Cancel safety
 /// Cancel safe: the connection attempt is given up.
-pub(crate) async fn dial(
-    target: &Target,
-    config: &Config,
-) -> Result<TcpStream, Refusal> {
+pub(crate) async fn dial(target: &Target, config: &Config) -> Result<TcpStream, Refusal> {
     let limit = config.dial_timeout;
     let deadline = Instant::now() + limit;
     let timed_out = || {
@@ -51,7 +48,12 @@ pub(crate) async fn dial(
         // An address that swallows packets must leave time for the ones after it.
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(allowed.len() - index).unwrap_or(u32::MAX);
-        match timeout_at(Instant::now() + share, connect(*address, config.target_receive_buffer)).await {
+        match timeout_at(
+            Instant::now() + share,
+            connect(*address, config.target_receive_buffer),
+        )
+        .await
+        {
             Ok(Ok(tcp)) => return Ok(tcp),
             Ok(Err(error)) => last = refused(*address, &error),
             Err(_) => last = timed_out(),

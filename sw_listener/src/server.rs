@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use common::{
+    descriptors,
     session::quic::{self, BindError},
     shard::Shards,
     shutdown::{Shutdown, Signals},
@@ -86,6 +87,7 @@ struct Server {
 /// # Errors
 /// [`StartError`]; once it has started it ends without an error.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let mut server = Server::start(config).await?;
     let shutdown = server.shutdown.clone();

@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{FrameIoError, RecvHalf, SendHalf, read_frame, write_frame};
+use super::{FrameIoError, RecvHalf, SendHalf, StreamError, read_frame, write_frame};
 use crate::wire::control::Message;
 
 /// Messages that may wait between the two directions; a peer that does not read its answers waits for itself.
@@ -35,11 +35,12 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    /// Whether the peer is at fault, rather than the path.
+    /// Whether the peer is at fault: it ended its control stream, or sent what does not belong there, while the session
+    /// itself goes on.
     pub fn is_protocol_error(&self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Unexpected(_) | Self::Frame(FrameIoError::Frame(_))
+            Self::Frame(FrameIoError::Stream(StreamError::Session(_)))
         )
     }
 }

@@ -20,11 +20,11 @@ pub enum FrameError {
     #[error("a frame has 1 to {MAX_BODY} bytes, not {0}")]
     Length(usize),
     /// The body is not the expected JSON.
-    #[error("a frame of {length} bytes is not understood: {source}")]
+    #[error("a frame of {length} bytes is not understood: {}", .source.to_string().escape_debug())]
     Body {
         /// Bytes of the body.
         length: usize,
-        /// What the JSON parser says; it names no content of the peer but field and variant names.
+        /// What the JSON parser says. It may repeat text of the peer, hence the escaping.
         source: serde_json::Error,
     },
 }
@@ -92,6 +92,13 @@ mod tests {
         let more = br#"{"type":"ping","nonce":7,"colour":"red"}"#;
         assert!(decode::<Message>(more).is_ok());
         assert!(decode::<Message>(br#"{"type":"dance"}"#).is_err());
+    }
+
+    #[test]
+    fn an_error_cannot_forge_a_line_of_the_log() {
+        let text = "{\"type\":\"\\nERROR all is lost\"}";
+        let error = decode::<Message>(text.as_bytes()).unwrap_err().to_string();
+        assert!(!error.contains('\n'), "{error}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use common::{
 };
 use thiserror::Error;
 use tokio::time::timeout;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::{AcceptContext, register};
 use crate::{
@@ -72,11 +72,7 @@ pub(super) async fn run(
     let established = establish(incoming, &context).instrument(span.clone()).await;
     let session = match established {
         Ok(session) => session,
-        // Scanners come here too, so it is no warning.
-        Err(error) => {
-            span.in_scope(|| info!(%error, "no session"));
-            return;
-        }
+        Err(error) => return span.in_scope(|| report(&error)),
     };
     let admitted = admit(&session, seat, &context)
         .instrument(span.clone())
@@ -94,6 +90,21 @@ pub(super) async fn run(
                 session.closed().await;
             }
         }
+    }
+}
+
+/// Scanners come here too, so it is no warning; who only sends a first packet makes no line at all.
+fn report(error: &HandshakeError) {
+    match error {
+        HandshakeError::Deadline | HandshakeError::Closed(Closed::TimedOut) => {
+            debug!(%error, "no session");
+        }
+        HandshakeError::Closed(_)
+        | HandshakeError::Alpn
+        | HandshakeError::Denied(_)
+        | HandshakeError::Control(_)
+        | HandshakeError::NotHello
+        | HandshakeError::Duplicate(_) => info!(%error, "no session"),
     }
 }
 

@@ -1,20 +1,26 @@
 //! Request bodies: JSON of at most 16 KiB, in which every mistake is named.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::problem::Problem;
 
 /// Longest body, in bytes.
-pub(super) const MAX_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 16 * 1024;
+/// How long a body may take.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads a JSON body.
 ///
 /// # Errors
-/// 415 without `Content-Type: application/json`, 413 above [`MAX_BODY`], 400 with the field at fault.
+/// 415 without `Content-Type: application/json`, 413 above [`MAX_BODY`], 408 past [`TIME_LIMIT`], 400 with the field at
+/// fault.
 pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(
@@ -23,21 +29,24 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<
             "the request needs the header Content-Type: application/json",
         ));
     }
-    let bytes = to_bytes(request.into_body(), MAX_BODY)
-        .await
-        .map_err(|error| {
-            let too_long = std::error::Error::source(&error)
-                .is_some_and(|source| source.to_string().contains("length limit"));
-            if too_long {
-                let detail = format!("the body has more than {MAX_BODY} bytes");
-                return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
-            }
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "body_incomplete",
-                "the body ended early",
-            )
-        })?;
+    let reading = timeout(TIME_LIMIT, to_bytes(request.into_body(), MAX_BODY));
+    let read = reading.await.map_err(|_| {
+        let detail = format!("the body did not come within {TIME_LIMIT:?}");
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+    })?;
+    let bytes = read.map_err(|error| {
+        let too_long = std::error::Error::source(&error)
+            .is_some_and(|source| source.to_string().contains("length limit"));
+        if too_long {
+            let detail = format!("the body has more than {MAX_BODY} bytes");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+        }
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "the body ended early",
+        )
+    })?;
     parse(&bytes)
 }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::StatusCode,
 };
 use common::{
@@ -80,8 +80,9 @@ pub(super) async fn list(State(state): State<ApiState>) -> Json<Vec<View>> {
 
 pub(super) async fn kick(
     State(state): State<ApiState>,
-    Path(uid): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<View>, Problem> {
+    let Path(uid) = path.map_err(|error| Problem::field("uid", error.body_text()))?;
     let uid: Uid = uid.parse().map_err(|error| Problem::field("uid", error))?;
     let live = state.registry.get(&uid).ok_or_else(|| {
         let detail = format!("no connector with the UID {uid} is connected");

@@ -110,11 +110,7 @@ fn two_runs_at_once_make_one_ca() {
 
 #[test]
 fn names_that_leave_the_folder_are_refused() {
-    for words in [
-        ["client", "../x"],
-        ["client", "/tmp/x"],
-        ["server", "../x"],
-    ] {
+    for words in [["client", "../x"], ["client", "/tmp/x"], ["server", "../x"]] {
         assert!(
             Cli::try_parse_from(["pki"].iter().chain(&words)).is_err(),
             "{words:?}"
