@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::{backoff::Backoff, session::Closed, wire::close::Reaction};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
@@ -21,7 +21,8 @@ use crate::{
 const BACKOFF_BASE: Duration = Duration::from_millis(500);
 /// Every wait is at most this long.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
-/// A session that has lasted this long was a success; one that ends earlier continues the backoff.
+/// A listener that closes the session before this time did not want it, and the backoff goes on; any other end starts it
+/// anew.
 const SUCCESS: Duration = Duration::from_secs(10);
 
 /// Holds a session to one listener.
@@ -81,22 +82,29 @@ impl Client {
         let mut task = JoinSet::new();
         task.spawn(link.run(self.context.clone()).in_current_span());
         tokio::select! {
-            Some(ended) = task.join_next() => {
-                if began.elapsed() >= SUCCESS {
-                    self.backoff.reset();
-                }
-                match ended {
-                    Ok(Closed::Locally) if self.context.shutdown.is_draining() => Duration::ZERO,
-                    Ok(closed) => self.failed(&format!("session lost: {closed}"), closed.reaction()),
-                    Err(error) => self.failed(&error.to_string(), Reaction::Retry),
-                }
-            }
+            Some(ended) = task.join_next() => self.ended(ended, began.elapsed()),
             goaway = goaway => {
                 info!(reason = ?goaway.reason, "the listener drains: looking for a new session");
+                self.backoff.reset();
                 self.draining.spawn(async move { while task.join_next().await.is_some() {} });
                 goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + rand::random::<f64>())
             }
         }
+    }
+
+    fn ended(&mut self, ended: Result<Closed, JoinError>, lasted: Duration) -> Duration {
+        let closed = match ended {
+            Ok(closed) => closed,
+            Err(error) => return self.failed(&error.to_string(), Reaction::Retry),
+        };
+        let by_peer = matches!(closed, Closed::ByPeer(_) | Closed::ByPeerUnknown { .. });
+        if !by_peer || lasted >= SUCCESS {
+            self.backoff.reset();
+        }
+        if closed == Closed::Locally && self.context.shutdown.is_draining() {
+            return Duration::ZERO;
+        }
+        self.failed(&format!("session lost: {closed}"), closed.reaction())
     }
 
     fn announce(&mut self, dialled: &Dialled) {
