@@ -71,6 +71,8 @@ impl Shards {
             .spawn(move || {
                 // Either way, sent or dropped, it is the end.
                 let _ = runtime.block_on(stopped);
+                // A name that is being resolved must not hold up the end.
+                runtime.shutdown_background();
             })?;
         self.threads.push(Thread {
             stop: Some(stop),

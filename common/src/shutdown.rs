@@ -69,7 +69,9 @@ impl Signals {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
                 _ = self.hangup.recv() => {
-                    reload().await;
+                    if !shutdown.is_draining() {
+                        reload().await;
+                    }
                     continue;
                 }
             }

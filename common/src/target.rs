@@ -1,11 +1,6 @@
 //! Targets: `host:port` that the connector dials.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
-    str::FromStr,
-};
+use std::{fmt, net::IpAddr, num::NonZeroU16, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -141,17 +136,6 @@ impl FromStr for Target {
         match port.parse() {
             Ok(number) if digits => Self::new(host, number),
             _ => Err(TargetError::Port(port.to_owned())),
-        }
-    }
-}
-
-impl From<SocketAddr> for Target {
-    /// # Panics
-    /// When the port is 0; an address that was connected to has none.
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            host: Host::Ip(address.ip()),
-            port: NonZeroU16::new(address.port()).expect("the port of a peer is never 0"),
         }
     }
 }

@@ -5,15 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{backoff::Backoff, session::Closed, wire::close::Reaction};
-use tokio::task::{JoinError, JoinSet};
+use common::{
+    backoff::Backoff,
+    session::{Closed, control::Goaway},
+    wire::close::Reaction,
+};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     config::ListenerAddress,
     daemon::Context,
     dial::{self, Dialled},
-    link::Link,
+    link::{Ended, Link},
     trouble::{Say, Trouble},
 };
 
@@ -24,6 +31,9 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// A listener that closes the session before this time did not want it, and the backoff goes on; any other end starts it
 /// anew.
 const SUCCESS: Duration = Duration::from_secs(10);
+
+/// How much longer than its streams a session may take to end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Holds a session to one listener.
 struct Client {
@@ -83,20 +93,34 @@ impl Client {
         task.spawn(link.run(self.context.clone()).in_current_span());
         tokio::select! {
             Some(ended) = task.join_next() => self.ended(ended, began.elapsed()),
-            goaway = goaway => {
-                info!(reason = ?goaway.reason, "the listener drains: looking for a new session");
-                self.backoff.reset();
-                self.draining.spawn(async move { while task.join_next().await.is_some() {} });
-                goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + rand::random::<f64>())
-            }
+            goaway = goaway => self.leave(goaway, task, began.elapsed()),
         }
     }
 
-    fn ended(&mut self, ended: Result<Closed, JoinError>, lasted: Duration) -> Duration {
-        let closed = match ended {
-            Ok(closed) => closed,
+    /// The listener drains: the session finishes its streams while we look for a new one.
+    fn leave(&mut self, goaway: Goaway, mut task: JoinSet<Ended>, lasted: Duration) -> Duration {
+        info!(reason = ?goaway.reason, "the listener drains: looking for a new session");
+        let limit = self.context.config.drain_timeout + FAREWELL;
+        self.draining.spawn(async move {
+            // Dropping the task at the end of its time ends the session.
+            if let Ok(Some(Ok(ended))) = timeout(limit, task.join_next()).await {
+                ended.streams.wait().await;
+            }
+        });
+        let draw = rand::random::<f64>();
+        if lasted >= SUCCESS {
+            self.backoff.reset();
+        }
+        let asked = goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + draw);
+        asked.max(self.backoff.next(draw))
+    }
+
+    fn ended(&mut self, ended: Result<Ended, JoinError>, lasted: Duration) -> Duration {
+        let Ended { closed, streams } = match ended {
+            Ok(ended) => ended,
             Err(error) => return self.failed(&error.to_string(), Reaction::Retry),
         };
+        self.draining.spawn(async move { streams.wait().await });
         let by_peer = matches!(closed, Closed::ByPeer(_) | Closed::ByPeerUnknown { .. });
         if !by_peer || lasted >= SUCCESS {
             self.backoff.reset();

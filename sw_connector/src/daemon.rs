@@ -8,9 +8,10 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
+    tls::KeyPermissions,
 };
 use thiserror::Error;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::{
@@ -29,12 +30,18 @@ pub(crate) struct Context {
     pub(crate) shutdown: Shutdown,
 }
 
-/// Why the connector did not start.
+/// How long listeners have to hear that we are gone, after a second signal.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Why the connector did not start, or did not go on.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The certificate files cannot be used.
     #[error("{0}")]
     Certificates(String),
+    /// A task ended that should not have.
+    #[error("a fault of sw_connector: {0}")]
+    Fault(JoinError),
     /// The system gives no threads or signals.
     #[error("cannot {doing}: {source}")]
     System {
@@ -58,7 +65,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// Runs the connector until a signal ends it.
 ///
 /// # Errors
-/// [`StartError`]; once it has started it ends without an error.
+/// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
     check(&config)?;
@@ -83,34 +90,44 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         async move { shards.turn().await }
     }));
     systemd::ready("serving");
-    serve(&context, &shards).await;
+    serve(&context, &shards).await?;
     info!("stopped");
     Ok(())
 }
 
 /// Runs a client for each listener, on a shard of its own if there are enough, until all have ended.
-async fn serve(context: &Arc<Context>, shards: &Shards) {
+async fn serve(context: &Arc<Context>, shards: &Shards) -> Result<(), StartError> {
     let mut clients = JoinSet::new();
     for listener in context.config.listeners.clone() {
         let seat = shards.seat();
         let client = client::run(listener, context.clone());
-        clients.spawn(async move {
-            let ended = seat.shard().spawn(client).await;
-            if let Err(error) = ended {
-                tracing::error!(%error, "a client ended by a fault of ours");
-            }
-        });
+        clients.spawn(async move { seat.shard().spawn(client).await });
     }
-    let all = async { while clients.join_next().await.is_some() {} };
+    let all = async {
+        while let Some(ended) = clients.join_next().await {
+            // Clients end after a signal only; anything else is a fault of ours, which a restart may mend.
+            ended.and_then(|inner| inner).map_err(StartError::Fault)?;
+        }
+        Ok(())
+    };
     tokio::pin!(all);
     tokio::select! {
-        () = &mut all => return,
+        ended = &mut all => return ended,
         () = context.shutdown.draining() => systemd::stopping(),
     }
     let limit = context.config.drain_timeout + JOIN_LIMIT;
-    if timeout(limit, all).await.is_err() {
-        warn!("some sessions did not end in time");
+    tokio::select! {
+        ended = all => return ended,
+        () = tokio::time::sleep(limit) => warn!("some sessions did not end in time"),
+        () = at_once(context) => {}
     }
+    Ok(())
+}
+
+/// Completes soon after a second signal: the listeners are told, but not waited for.
+async fn at_once(context: &Context) {
+    context.shutdown.ended().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }
 
 fn warn_about(config: &Config) {
@@ -124,6 +141,9 @@ fn warn_about(config: &Config) {
             "allowed_targets is not set: whoever commands the listener reaches everything that this machine can \
              reach; set it to a list such as [\"127.0.0.1:22\"]"
         );
+    }
+    if config.files.permissions == KeyPermissions::AllowInsecure {
+        warn!("allow_insecure_key_permissions is set: others may be able to read the private key");
     }
     let any = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
     match quic::bind(any, config.udp_buffer) {

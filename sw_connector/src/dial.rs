@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -42,8 +43,11 @@ pub(crate) enum DialError {
     NoAddress(String),
     #[error(transparent)]
     Load(#[from] LoadError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    #[error("{}: {source}", .certificate.display())]
+    Tls {
+        certificate: PathBuf,
+        source: TlsError,
+    },
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot make a QUIC endpoint: {0}")]
@@ -69,7 +73,7 @@ impl DialError {
         match self {
             Self::Closed { source, .. } => source.reaction(),
             // A file that cannot be used may be replaced at any moment, but not by trying often.
-            Self::Load(_) | Self::Tls(_) | Self::Protocol { .. } => Reaction::RetrySlowly,
+            Self::Load(_) | Self::Tls { .. } | Self::Protocol { .. } => Reaction::RetrySlowly,
             Self::Resolve { .. }
             | Self::NoAddress(_)
             | Self::Bind(_)
@@ -97,7 +101,13 @@ pub(crate) fn client_config(config: &Config) -> Result<quinn::ClientConfig, Dial
     let files = &config.files;
     let credentials = tls::load_credentials(&files.chain, &files.key, files.permissions)?;
     let servers = tls::load_ca(&files.ca)?;
-    let crypto = tls::client_config(credentials, servers, config.legacy_protocol)?;
+    let crypto =
+        tls::client_config(credentials, servers, config.legacy_protocol).map_err(|source| {
+            DialError::Tls {
+                certificate: files.chain.clone(),
+                source,
+            }
+        })?;
     let mut client = quinn::ClientConfig::new(Arc::new(crypto));
     client.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
     Ok(client)
@@ -120,7 +130,9 @@ pub(crate) async fn dial(
         debug!(%address, "dialling");
         match dial_address(address, listener, client.clone(), config).await {
             Ok(dialled) => return Ok(dialled),
-            Err(error) => last = error,
+            // A listener that said no is more telling than an address without an answer.
+            Err(error) if last.reaction() != Reaction::RetrySlowly => last = error,
+            Err(_) => {}
         }
     }
     Err(last)

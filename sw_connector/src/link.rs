@@ -27,6 +27,13 @@ pub(crate) struct Link {
     task: Option<ControlLoop>,
 }
 
+/// A session that has ended.
+pub(crate) struct Ended {
+    pub(crate) closed: Closed,
+    /// Streams that hand on what the session had delivered; they end by themselves.
+    pub(crate) streams: TaskTracker,
+}
+
 impl Link {
     /// Takes over what was dialled.
     pub(crate) fn new(dialled: Dialled) -> Self {
@@ -54,7 +61,7 @@ impl Link {
     }
 
     /// Serves until the session has ended, or we have drained.
-    pub(crate) async fn run(mut self, context: Arc<Context>) -> Closed {
+    pub(crate) async fn run(mut self, context: Arc<Context>) -> Ended {
         let streams = TaskTracker::new();
         let cut = CancellationToken::new();
         let task = self.task.take();
@@ -76,14 +83,15 @@ impl Link {
             closed = self.take_streams(&streams, &cut, &context) => closed,
             () = self.drain(&streams, &context) => Closed::Locally,
         };
-        // Streams of a session that has ended end by themselves; those of a drained one are cut here.
-        cut.cancel();
         streams.close();
-        streams.wait().await;
+        if closed == Closed::Locally {
+            cut.cancel();
+            streams.wait().await;
+        }
         self.session.close(CloseCode::Closed);
         // It fails only when the listener is not there to hear it.
         let _ = timeout(FAREWELL, self.endpoint.wait_idle()).await;
-        closed
+        Ended { closed, streams }
     }
 
     async fn take_streams(
@@ -98,7 +106,7 @@ impl Link {
                 Ok((send, recv)) => {
                     let (context, cut) = (context.clone(), cut.clone());
                     streams.spawn(async move {
-                        serve::run(send, recv, protocol, &context.config, cut).await;
+                        serve::run(send, recv, protocol, &context, cut).await;
                     });
                 }
                 Err(closed) => return closed,
@@ -114,7 +122,7 @@ impl Link {
                 reason: "the connector is stopping".to_owned(),
                 reconnect_after: Duration::ZERO,
             };
-            control.goaway(goaway).await;
+            control.goaway(goaway);
             // With the answer the listener has closed our ports, or is about to.
             control.ping(FAREWELL).await;
         }

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match execute(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sw_connector: {error:#}");
+            eprintln!("sw_connector: {}", common::errors::chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -51,5 +51,8 @@ fn execute(cli: &Cli) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the control plane")?;
-    Ok(control.block_on(daemon::run(config))?)
+    let ended = control.block_on(daemon::run(config));
+    // A name that is being resolved must not hold up the end.
+    control.shutdown_background();
+    Ok(ended?)
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use common::{
     session::{FrameIoError, RecvHalf, SendHalf, StreamError, read_frame, write_frame},
-    splice::{self, Cut, Meter, SpliceOptions},
+    splice::{self, Awaited, Cut, Meter, SpliceOptions},
     target::Target,
     wire::{
         Protocol,
@@ -17,9 +18,9 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{config::Config, target_dial};
+use crate::{daemon::Context, target_dial};
 
-/// How long the head of a stream may take.
+/// How long the head of a stream may take, and our answer to it.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a refused stream is kept, so that the refusal arrives before the stop.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(5);
@@ -32,12 +33,12 @@ struct Head {
     target: Target,
 }
 
-/// Serves one stream until both directions have ended.
+/// Serves one stream until both directions have ended, or `cut` is cancelled.
 pub(crate) async fn run(
     send: SendHalf,
     mut recv: RecvHalf,
     protocol: Protocol,
-    config: &Config,
+    context: &Context,
     cut: CancellationToken,
 ) {
     let head = match timeout(HEAD_LIMIT, read_head(&mut recv, protocol)).await {
@@ -45,9 +46,14 @@ pub(crate) async fn run(
         Ok(Err(error)) => return bad_head(send, recv, &error),
         Err(_) => return bad_head(send, recv, "it did not come in time"),
     };
+    if context.shutdown.is_draining() {
+        return refuse(send, recv, protocol, &head, stopping()).await;
+    }
+    let gone = send.acknowledged();
     let dialled = tokio::select! {
-        dialled = target_dial::dial(&head.target, config) => dialled,
-        error = recv.broken() => return debug!(stream = head.stream, %error, "client gone while dialling"),
+        dialled = target_dial::dial(&head.target, &context.config) => dialled,
+        // The listener stops its half when it resets the other.
+        Err(error) = gone => return debug!(stream = head.stream, %error, "client gone while dialling"),
         () = cut.cancelled() => Err(stopping()),
     };
     match dialled {
@@ -111,15 +117,20 @@ async fn refuse(
         recv.stop(StreamCode::Refused);
         return;
     }
-    if write_frame(&mut send, &Answer::Refused(refusal))
-        .await
-        .is_err()
-    {
-        return;
-    }
-    send.finish();
-    // The listener resets its half when it has read the answer; a stop before that could overtake the answer.
-    let _ = timeout(REFUSAL_LIMIT, recv.broken()).await;
+    let told = async {
+        if write_frame(&mut send, &Answer::Refused(refusal))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        send.finish();
+        // The listener resets its half when it has read the answer; a stop before that could overtake the answer.
+        let mut rest = [const { Bytes::new() }; 16];
+        while let Ok(Some(_)) = recv.read(&mut rest).await {}
+    };
+    // A listener that does not read has nobody to tell.
+    let _ = timeout(REFUSAL_LIMIT, told).await;
 }
 
 async fn carry(
@@ -134,7 +145,7 @@ async fn carry(
     let meter = Meter::default();
     let options = SpliceOptions {
         protocol,
-        answer_within: None,
+        answer: Awaited::Nothing,
         idle_timeout: None,
         cancel,
     };
@@ -161,9 +172,10 @@ async fn answer_opened(send: &mut SendHalf, protocol: Protocol) -> Result<(), Cu
     if protocol == Protocol::V1 {
         return Ok(());
     }
-    match write_frame(send, &Answer::Opened).await {
-        Ok(()) => Ok(()),
-        Err(FrameIoError::Stream(error)) => Err(error.into()),
-        Err(FrameIoError::Frame(_)) => Err(StreamError::Misused.into()),
+    match timeout(HEAD_LIMIT, write_frame(send, &Answer::Opened)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(FrameIoError::Stream(error))) => Err(error.into()),
+        Ok(Err(FrameIoError::Frame(_))) => Err(StreamError::Misused.into()),
+        Err(_) => Err(Cut::NoAnswer("the listener takes no data".to_owned())),
     }
 }

@@ -19,6 +19,11 @@ use crate::{
 /// How long connectors wait before they come back after a drain: the time that a restart takes.
 const COME_BACK: Duration = Duration::from_millis(500);
 
+/// Time between two looks at the streams of a drained session.
+const LOOK: Duration = Duration::from_secs(1);
+/// After so many looks without a stream it is ended.
+const IDLE_LOOKS: u32 = 5;
+
 /// Serves a session until it has ended.
 pub(crate) async fn run(
     live: Arc<LiveSession>,
@@ -62,9 +67,12 @@ async fn serve(
                 info!(reason = ?goaway.reason, "the connector drains: no new streams");
                 registration = None;
             }
+            () = streams_ended(&live), if registration.is_none() => {
+                live.session.close(CloseCode::Closed);
+            }
             () = context.shutdown.draining(), if !told => {
                 told = true;
-                say_goaway(&live).await;
+                say_goaway(&live);
             }
         }
     };
@@ -80,13 +88,26 @@ async fn peer_goes_away(live: &LiveSession) -> Goaway {
     }
 }
 
-async fn say_goaway(live: &LiveSession) {
+/// The connector ends a drained session itself; one that stays although it carries nothing is ended here.
+async fn streams_ended(live: &LiveSession) {
+    let mut idle = 0;
+    while idle < IDLE_LOOKS {
+        tokio::time::sleep(LOOK).await;
+        idle = if live.traffic.running() == 0 {
+            idle + 1
+        } else {
+            0
+        };
+    }
+}
+
+fn say_goaway(live: &LiveSession) {
     if let Some(control) = &live.control {
         let goaway = Goaway {
             reason: "the listener is stopping".to_owned(),
             reconnect_after: COME_BACK,
         };
-        control.goaway(goaway).await;
+        control.goaway(goaway);
     }
 }
 
@@ -107,10 +128,7 @@ fn announce(live: &LiveSession) {
 }
 
 fn farewell(live: &LiveSession, closed: &Closed) {
-    let streams = live
-        .streams
-        .total
-        .load(std::sync::atomic::Ordering::Relaxed);
+    let streams = live.traffic.total();
     let seconds = live.since.elapsed().unwrap_or_default().as_secs();
     info!(cause = %closed, streams, seconds, "session ended");
 }

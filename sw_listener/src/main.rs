@@ -10,6 +10,7 @@ use sw_listener::{
     config::{Config, Flags, help},
     pki::{self, PkiArgs},
     server,
+    store::FileStore,
 };
 
 /// Accepts connectors over QUIC with mutual TLS, and opens TCP ports that come out at their side.
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match execute(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sw_listener: {error:#}");
+            eprintln!("sw_listener: {}", common::errors::chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -50,8 +51,12 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Check) => {
-            set_up(&load(&cli.flags)?)?;
-            println!("the settings and the certificate files are in order");
+            let config = load(&cli.flags)?;
+            set_up(&config)?;
+            if let Some(folder) = &config.state_dir {
+                FileStore::check(folder)?;
+            }
+            println!("the settings, the certificate files and the kept openings are in order");
             Ok(())
         }
         None => run(load(&cli.flags)?),
@@ -68,5 +73,8 @@ fn run(config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the control plane")?;
-    Ok(control.block_on(server::run(config))?)
+    let ended = control.block_on(server::run(config));
+    // A name that is being resolved must not hold up the end.
+    control.shutdown_background();
+    Ok(ended?)
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +14,7 @@ use common::{
 };
 use tokio::sync::Notify;
 
-use crate::{identity::Identity, policy::Permit};
+use crate::{identity::Identity, limits::StreamLimits, policy::Permit, traffic::Traffic};
 
 /// A session with all that the listener knows of it.
 #[derive(Debug)]
@@ -37,20 +34,9 @@ pub struct LiveSession {
     /// When it was accepted.
     pub since: SystemTime,
     /// Its streams.
-    pub streams: StreamCounters,
-}
-
-/// Streams and bytes of a session.
-#[derive(Debug, Default)]
-pub struct StreamCounters {
-    /// Streams now.
-    pub active: AtomicUsize,
-    /// Streams so far; also the number of the next one.
-    pub total: AtomicU64,
-    /// Bytes from clients to targets, of streams that have ended.
-    pub bytes_up: AtomicU64,
-    /// Bytes from targets to clients, of streams that have ended.
-    pub bytes_down: AtomicU64,
+    pub traffic: Arc<Traffic>,
+    /// How many they may be.
+    pub limits: StreamLimits,
 }
 
 impl LiveSession {
@@ -65,11 +51,6 @@ impl LiveSession {
             Some(control) => control.ping(within).await,
             None => self.session.answers(within).await,
         }
-    }
-
-    /// The number of a new stream.
-    pub fn next_stream(&self) -> u64 {
-        self.streams.total.fetch_add(1, Relaxed)
     }
 }
 
@@ -151,11 +132,6 @@ impl Registry {
         let mut all: Vec<_> = self.lock().sessions.values().cloned().collect();
         all.sort_by(|a, b| a.uid().cmp(b.uid()));
         all
-    }
-
-    /// How many sessions there are.
-    pub fn count(&self) -> usize {
-        self.lock().sessions.len()
     }
 
     /// Waits for changes: the UIDs whose session has come, gone or been replaced since the last call.

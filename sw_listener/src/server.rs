@@ -8,6 +8,7 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
+    tls::KeyPermissions,
     wire::close::CloseCode,
 };
 use quinn::{Endpoint, TokioRuntime, VarInt};
@@ -23,6 +24,7 @@ use crate::{
     },
     api::{self, Access, ApiState},
     config::Config,
+    limits::StreamLimits,
     opening::{Manager, ManagerHandle, Streams},
     policy::{Policy, ScepError},
     registry::Registry,
@@ -32,7 +34,7 @@ use crate::{
 /// How long peers have to hear that they were closed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Why the listener did not start.
+/// Why the listener did not start, or did not go on.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The certificates cannot be used.
@@ -55,6 +57,9 @@ pub enum StartError {
     /// No client for the SCEP server.
     #[error(transparent)]
     Scep(#[from] ScepError),
+    /// A task ended that should not have; the log says which.
+    #[error("a fault of sw_listener: one of its tasks has ended")]
+    Fault,
     /// The system gives no threads, sockets or signals.
     #[error("cannot {doing}: {source}")]
     System {
@@ -79,17 +84,18 @@ struct Server {
     openings: ManagerHandle,
     sessions: TaskTracker,
     stop_api: CancellationToken,
+    api_ended: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 /// Runs the listener until a signal ends it. The runtime that this is called on becomes the control plane.
 ///
 /// # Errors
-/// [`StartError`]; once it has started it ends without an error.
+/// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
-    descriptors::raise_limit();
+    let descriptors = descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
-    let mut server = Server::start(config).await?;
+    let mut server = Server::start(config, descriptors).await?;
     let shutdown = server.shutdown.clone();
     let (config, endpoint) = (server.config.clone(), server.endpoint.clone());
     server.tasks.spawn(signals.run(shutdown, move || {
@@ -102,8 +108,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         async move { shards.turn().await }
     }));
     systemd::ready("serving");
-    server.shutdown.draining().await;
+    let shutdown = server.shutdown.clone();
+    let faulty = tokio::select! {
+        () = shutdown.draining() => false,
+        // No task ends before a signal, unless it is broken; a restart may mend that.
+        _ = server.tasks.join_next() => true,
+    };
     server.stop().await;
+    if faulty {
+        return Err(StartError::Fault);
+    }
     Ok(())
 }
 
@@ -121,7 +135,7 @@ fn reload(config: &Config, endpoint: &Endpoint) {
 }
 
 impl Server {
-    async fn start(config: Config) -> Result<Self, StartError> {
+    async fn start(config: Config, descriptors: Option<u64>) -> Result<Self, StartError> {
         let shards = Shards::start(config.threads).map_err(system("start threads"))?;
         let shards = Arc::new(shards);
         let setup = set_up(&config)?;
@@ -129,6 +143,11 @@ impl Server {
         let (manager, openings) = start_openings(&config, registry.clone())?;
         let api = bind_api(config.api.address).await?;
         let policy = Policy::new(config.policy.clone())?;
+        if config.files.permissions == KeyPermissions::AllowInsecure {
+            warn!(
+                "allow_insecure_key_permissions is set: others may be able to read the private key"
+            );
+        }
         let endpoint = start_endpoint(&config, &shards, setup).await?;
         let mut server = Self {
             shutdown: Shutdown::default(),
@@ -138,12 +157,13 @@ impl Server {
             openings,
             sessions: TaskTracker::new(),
             stop_api: CancellationToken::new(),
+            api_ended: CancellationToken::new(),
             tasks: JoinSet::new(),
             config,
         };
         server.tasks.spawn(manager.run());
         server.serve_api(api);
-        server.accept_connectors(policy);
+        server.accept_connectors(policy, descriptors);
         Ok(server)
     }
 
@@ -158,11 +178,14 @@ impl Server {
         };
         info!(%address, tokens = self.config.api.tokens.len(), "API listens");
         let stop = self.stop_api.clone();
-        self.tasks
-            .spawn(api::serve(listener, api::router(state), stop));
+        let ended = self.api_ended.clone();
+        self.tasks.spawn(async move {
+            api::serve(listener, api::router(state), stop).await;
+            ended.cancel();
+        });
     }
 
-    fn accept_connectors(&mut self, policy: Policy) {
+    fn accept_connectors(&mut self, policy: Policy, descriptors: Option<u64>) {
         let context = Arc::new(AcceptContext {
             policy,
             registry: self.registry.clone(),
@@ -170,6 +193,11 @@ impl Server {
             deadline: self.config.admission.deadline,
             keep_alive: self.config.transport.keep_alive,
             session_window: self.config.transport.session_window,
+            limits: StreamLimits::new(
+                self.config.max_streams_per_uid,
+                self.config.max_streams,
+                descriptors,
+            ),
             tasks: self.sessions.clone(),
             shutdown: self.shutdown.clone(),
         });
@@ -179,15 +207,22 @@ impl Server {
             self.shards.clone(),
             context,
         );
-        self.sessions
-            .spawn_on(accepting, self.shards.first().handle());
+        let accepting = self.shards.first().spawn(accepting);
+        self.tasks.spawn(async move {
+            if let Err(error) = accepting.await {
+                error!(%error, "the endpoint's task broke");
+            }
+        });
     }
 
     /// Stop accepting → drain until the deadline → cut → close → join.
     async fn stop(mut self) {
         systemd::stopping();
         self.endpoint.set_server_config(None);
-        let streams = self.openings.stop().await;
+        let streams = tokio::select! {
+            streams = self.openings.stop() => streams,
+            () = self.shutdown.ended() => Streams::default(),
+        };
         self.drain(&streams).await;
         streams.cut();
         let code = CloseCode::Draining;
@@ -205,6 +240,9 @@ impl Server {
             warn!("some peers were gone before they could be told");
         }
         self.stop_api.cancel();
+        if timeout(FAREWELL, self.api_ended.cancelled()).await.is_err() {
+            warn!("some API calls were cut");
+        }
         self.tasks.abort_all();
         info!("stopped");
     }

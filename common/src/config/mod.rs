@@ -121,6 +121,22 @@ impl Settings {
     where
         T: FromStr<Err: Display>,
     {
+        self.list_told(key, |item, error: T::Err| format!("{item:?}: {error}"))
+    }
+
+    /// As [`Self::list`], for elements that must not be repeated in an error.
+    pub fn secret_list<T>(&mut self, key: &'static str) -> Option<Vec<T>>
+    where
+        T: FromStr<Err: Display>,
+    {
+        self.list_told(key, |_, error: T::Err| error.to_string())
+    }
+
+    fn list_told<T: FromStr>(
+        &mut self,
+        key: &'static str,
+        tell: impl Fn(&str, T::Err) -> String,
+    ) -> Option<Vec<T>> {
         self.known.push(key);
         let found = self.found.remove(key)?;
         let items = match found.content {
@@ -135,7 +151,7 @@ impl Settings {
         for item in items {
             match item.parse() {
                 Ok(value) => values.push(value),
-                Err(error) => self.problem(&found.origin, key, format!("{item:?}: {error}")),
+                Err(error) => self.problem(&found.origin, key, tell(&item, error)),
             }
         }
         Some(values)

@@ -50,7 +50,9 @@ pub(super) fn unknown(key: &str, known: &[&'static str]) -> String {
         .map(|name| (strsim::damerau_levenshtein(key, name), name))
         .min();
     match nearest {
-        Some((distance, name)) if distance <= 3 => format!("unknown key; did you mean {name}?"),
+        Some((distance, name)) if distance <= (key.len() / 3).clamp(1, 3) => {
+            format!("unknown key; did you mean {name}?")
+        }
         _ => "unknown key; --help lists all".to_owned(),
     }
 }

@@ -53,7 +53,7 @@ impl Settings {
 
     /// Adds an option of the command line.
     pub fn add_flag(&mut self, key: &str, value: String) {
-        let origin = Origin::Flag(format!("--{}", key.replace('_', "-")));
+        let origin = Origin::Flag(format!("--set {key}"));
         self.insert(key.to_owned(), Content::Text(value), origin);
     }
 

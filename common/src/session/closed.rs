@@ -1,6 +1,6 @@
 //! Why a session ended, in words that a person can act on.
 
-use quinn::ConnectionError;
+use quinn::{ConnectionError, TransportErrorCode};
 use thiserror::Error;
 
 use crate::wire::close::{CloseCode, Reaction};
@@ -19,6 +19,9 @@ pub enum Closed {
         /// The peer's text.
         reason: String,
     },
+    /// The listener took no handshake.
+    #[error("the listener is at its limit of handshakes or sessions")]
+    Refused,
     /// We closed it.
     #[error("closed by this side")]
     Locally,
@@ -43,9 +46,11 @@ impl Closed {
             Self::ByPeer(code) => code.reaction(),
             Self::Forgotten => Reaction::RetryAtOnce,
             Self::Tls(_) => Reaction::RetrySlowly,
-            Self::ByPeerUnknown { .. } | Self::Locally | Self::TimedOut | Self::Transport(_) => {
-                Reaction::Retry
-            }
+            Self::ByPeerUnknown { .. }
+            | Self::Refused
+            | Self::Locally
+            | Self::TimedOut
+            | Self::Transport(_) => Reaction::Retry,
         }
     }
 }
@@ -65,6 +70,11 @@ impl From<ConnectionError> for Closed {
                     },
                     Self::ByPeer,
                 )
+            }
+            ConnectionError::ConnectionClosed(close)
+                if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
+            {
+                Self::Refused
             }
             ConnectionError::ConnectionClosed(close) => {
                 let text = || String::from_utf8_lossy(&close.reason).into_owned();

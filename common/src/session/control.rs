@@ -67,9 +67,10 @@ impl ControlHandle {
         timeout(within, round_trip).await.unwrap_or(false)
     }
 
-    /// Tells the other side that this one will end the session. A loop that has ended has nobody to tell.
-    pub async fn goaway(&self, goaway: Goaway) {
-        let _ = self.commands.send(Command::Goaway(goaway)).await;
+    /// Tells the other side that this one will end the session. A loop that has ended, or whose peer does not read, has
+    /// nobody to tell.
+    pub fn goaway(&self, goaway: Goaway) {
+        let _ = self.commands.try_send(Command::Goaway(goaway));
     }
 
     /// Completes when the peer has sent `goaway`; never when the control stream ends without one.
@@ -237,7 +238,7 @@ mod tests {
         let talk = async {
             assert!(near_handle.ping(SOON).await);
             assert!(far_handle.ping(SOON).await);
-            far_handle.goaway(goaway.clone()).await;
+            far_handle.goaway(goaway.clone());
             assert_eq!(near_handle.peer_goes_away().await, goaway);
         };
         tokio::select! {

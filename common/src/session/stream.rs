@@ -1,6 +1,10 @@
 //! The two halves of a stream. Neither ends cleanly by accident: a half that is dropped before its end is reset.
 
-use std::future::Future;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use quinn::{ReadError, ReadExactError, VarInt, WriteError};
@@ -164,19 +168,18 @@ impl RecvHalf {
         }
     }
 
-    /// Completes with an error when the peer resets the stream or the session ends; never while it is sound. For the
-    /// time in which nobody reads.
+    /// Whether the peer has reset the stream or the session has ended, without reading on: for the time in which nobody
+    /// reads.
     ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn broken(&mut self) -> StreamError {
-        match &mut self.carrier {
-            RecvCarrier::Quic(stream) => match stream.received_reset().await {
-                Ok(Some(code)) => StreamError::Reset(code.into_inner()),
-                Ok(None) => std::future::pending().await,
-                Err(quinn::ResetError::ConnectionLost(error)) => StreamError::Session(error.into()),
-                Err(quinn::ResetError::ZeroRttRejected) => StreamError::Misused,
-            },
+    /// A look, not something to wait for: quinn's `received_reset` leaves a waker behind when it is dropped, for the
+    /// life of the connection if all data has arrived by then.
+    pub async fn broken_yet(&mut self) -> Option<StreamError> {
+        let RecvCarrier::Quic(stream) = &mut self.carrier;
+        let mut reading = pin!(stream.read_chunk(0, true));
+        let polled = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
+        match polled {
+            Poll::Ready(Err(error)) => Some(error.into()),
+            Poll::Ready(Ok(_)) | Poll::Pending => None,
         }
     }
 

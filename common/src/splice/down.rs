@@ -3,17 +3,22 @@
 use std::{
     io::{ErrorKind, IoSlice},
     net::Shutdown,
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{Cut, meter::Direction};
-use crate::session::RecvHalf;
+use crate::session::{RecvHalf, StreamError};
 
 /// Chunks taken off the stream at once; each is the payload of one packet.
 const CHUNKS: usize = 64;
+/// Time between two looks for a reset while the socket takes nothing.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the TCP peer may take nothing while the session behind it has ended.
+const LEGACY: Duration = Duration::from_secs(30);
 
 /// Copies until the end of the stream; [`finish`] hands it on.
 pub(super) async fn pump(
@@ -88,11 +93,25 @@ fn compact(chunks: &mut [Bytes]) {
     chunks[0] = all.freeze();
 }
 
-/// While the socket takes nothing nobody reads the stream, so a reset must be looked for.
+/// While the socket takes nothing nobody reads the stream, so a reset must be looked for. (Most resets come with a stop,
+/// which `up` hears at once, but not after its own end.)
 async fn writable(tcp: &TcpStream, recv: &mut RecvHalf) -> Result<(), Cut> {
-    tokio::select! {
-        ready = tcp.writable() => Ok(ready?),
-        error = recv.broken() => Err(error.into()),
+    let error = loop {
+        tokio::select! {
+            ready = tcp.writable() => return Ok(ready?),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if let Some(error) = recv.broken_yet().await {
+            break error;
+        }
+    };
+    if !matches!(error, StreamError::Session(_)) {
+        return Err(error.into());
+    }
+    // What the session has delivered can still be read, and may be all: only the reading can tell.
+    match timeout(LEGACY, tcp.writable()).await {
+        Ok(ready) => Ok(ready?),
+        Err(_) => Err(error.into()),
     }
 }
 

@@ -26,13 +26,25 @@ use crate::{
     },
 };
 
+/// How a listener learns whether the target was connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// It is not waiting for that: this is the connector's side.
+    Nothing,
+    /// By an [`Answer`] at the head of the stream, within this time.
+    Answer(Duration),
+    /// By the first byte. Protocol 1 has no answer: a connector that could not dial just drops the stream, so an end
+    /// before the first byte, while the client is still sending, is taken as a refusal.
+    FirstByte,
+}
+
 /// How one splice is to run.
 #[derive(Debug, Clone)]
 pub struct SpliceOptions {
     /// Decides what a stop without an error code means: an end in protocol 1, an abort in protocol 2.
     pub protocol: Protocol,
-    /// The stream begins with an [`Answer`], which must come within this time.
-    pub answer_within: Option<Duration>,
+    /// How the other side says whether the target is connected.
+    pub answer: Awaited,
     /// Break off when no byte has moved for this long.
     pub idle_timeout: Option<Duration>,
     /// Break off when this is cancelled.
@@ -136,11 +148,11 @@ async fn copy_both(
         Ok(())
     };
     let down = async {
-        if let Some(within) = options.answer_within {
+        if let Awaited::Answer(within) = options.answer {
             expect_opened(recv, within).await?;
         }
         down::pump(tcp, recv, &meter.down).await?;
-        refuse_silent_end(options.protocol, meter)?;
+        refuse_silent_end(options.answer, meter)?;
         down::finish(tcp, &meter.down)
     };
     // While the socket is read, an error shows in the reading; afterwards somebody has to look.
@@ -154,11 +166,11 @@ async fn copy_both(
     }
 }
 
-/// Protocol 1 has no `refused`: a connector that could not dial just drops the stream. An end before the first byte,
-/// while the client is still sending, is therefore taken as a refusal.
-fn refuse_silent_end(protocol: Protocol, meter: &Meter) -> Result<(), Cut> {
-    if protocol == Protocol::V1 && meter.down.bytes() == 0 && !meter.up.ended() {
-        return Err(Cut::Stream(StreamError::Early));
+fn refuse_silent_end(answer: Awaited, meter: &Meter) -> Result<(), Cut> {
+    if answer == Awaited::FirstByte && meter.down.bytes() == 0 && !meter.up.ended() {
+        return Err(Cut::NoAnswer(
+            "the stream ended before the first byte".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ async fn tcp_pair() -> (TcpStream, TcpStream) {
 fn options(protocol: Protocol) -> SpliceOptions {
     SpliceOptions {
         protocol,
-        answer_within: None,
+        answer: Awaited::Nothing,
         idle_timeout: None,
         cancel: CancellationToken::new(),
     }
@@ -215,7 +215,7 @@ async fn a_refusal_is_a_reset_with_its_reason() {
         .unwrap();
     let (mut client, near) = tcp_pair().await;
     let mut options = options(Protocol::V2);
-    options.answer_within = Some(Duration::from_secs(5));
+    options.answer = Awaited::Answer(Duration::from_secs(5));
     let ended = splice(near, send, recv, &options, &Meter::default()).await;
     assert_eq!(ended, Err(Cut::Refused(refusal)));
     assert_eq!(error_of(&mut client).await, ErrorKind::ConnectionReset);
@@ -237,7 +237,9 @@ async fn in_protocol_1_an_end_before_the_first_byte_is_a_refusal() {
     let (mut far_send, _far_recv) = pair.connector.accept_stream().await.unwrap();
     far_send.finish();
     let (mut client, near) = tcp_pair().await;
-    let ended = splice(near, send, recv, &options(Protocol::V1), &Meter::default()).await;
-    assert_eq!(ended, Err(Cut::Stream(StreamError::Early)));
+    let mut options = options(Protocol::V1);
+    options.answer = Awaited::FirstByte;
+    let ended = splice(near, send, recv, &options, &Meter::default()).await;
+    assert!(matches!(ended, Err(Cut::NoAnswer(_))), "{ended:?}");
     assert_eq!(error_of(&mut client).await, ErrorKind::ConnectionReset);
 }

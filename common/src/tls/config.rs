@@ -18,7 +18,7 @@ use crate::wire::Protocol;
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// Key and certificate do not belong together, or rustls does not support them.
-    #[error("certificate and private key cannot be used: {0}")]
+    #[error("certificate and private key cannot be used: {}", credentials(.0))]
     Credentials(rustls::Error),
     /// The CA bundle is empty or unusable.
     #[error("the CA bundle cannot be used: {0}")]
@@ -26,6 +26,16 @@ pub enum TlsError {
     /// The library does not offer what we ask for.
     #[error("TLS 1.3 is not available: {0}")]
     Unavailable(String),
+}
+
+/// The mistake that openssl makes easy: without an extension file it signs X.509 version 1.
+fn credentials(error: &rustls::Error) -> String {
+    let text = error.to_string();
+    if text.contains("UnsupportedCertVersion") {
+        return "the certificate is X.509 version 1; sign it with extensions (openssl x509 -req ... -extfile FILE)"
+            .to_owned();
+    }
+    text
 }
 
 /// The listener's side: asks for a client certificate of one of the CAs, remembers nothing.

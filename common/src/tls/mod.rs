@@ -3,6 +3,11 @@
 mod config;
 mod load;
 
+/// Whether a certificate can be verified for this text: a DNS name or an IP address.
+pub fn is_server_name(text: &str) -> bool {
+    rustls::pki_types::ServerName::try_from(text).is_ok()
+}
+
 pub use self::{
     config::{TlsError, client_config, server_config},
     load::{Credentials, KeyPermissions, LoadError, load_ca, load_credentials},

@@ -89,7 +89,12 @@ const TABLE: [(CloseCode, u32, &str, Reaction); 10] = {
             "an operator closed this session",
             R::RetrySlowly,
         ),
-        (C::Limit, BASE + 9, "the listener is at its limit", R::Retry),
+        (
+            C::Limit,
+            BASE + 9,
+            "the listener is at its limit, or the handshake took too long",
+            R::Retry,
+        ),
     ]
 };
 

@@ -20,7 +20,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     (
         "server_name",
-        "required",
+        "required without listeners",
         "name of the listener: dialled, and verified in its certificate",
     ),
     ("service_port", "11443", "the listener's port (UDP)"),
@@ -72,7 +72,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     (
         "session_window_bytes",
-        "4294967296",
+        "17179869184",
         "the same for all streams of a session together",
     ),
     (

@@ -10,7 +10,7 @@ use common::{
     session::quic::TransportSettings,
     target::Target,
     telemetry::{LogFormat, LogLevel},
-    tls::KeyPermissions,
+    tls::{self, KeyPermissions},
 };
 
 pub use self::keys::help;
@@ -123,6 +123,12 @@ impl Config {
             log_level: s.or("log_level", LogLevel::default()),
             log_format: s.or("log_format", LogFormat::default()),
         };
+        if let Err(why) = config
+            .transport
+            .check(config.transport.max_streams as usize)
+        {
+            s.conflict("session_window_bytes", why);
+        }
         if config.transport.idle_timeout <= config.transport.keep_alive {
             s.conflict(
                 "idle_timeout_seconds",
@@ -154,6 +160,14 @@ fn read_files(s: &mut Settings) -> CertificateFiles {
 fn read_listeners(s: &mut Settings) -> Vec<ListenerAddress> {
     let name: Option<String> = s.optional("server_name");
     let port = s.number("service_port", 1..=65535, 11443);
+    if let Some(name) = &name
+        && !tls::is_server_name(name)
+    {
+        s.conflict(
+            "server_name",
+            format!("must be a DNS name or an IP address, not {name:?}"),
+        );
+    }
     let listed = s.list::<Target>("listeners").unwrap_or_default();
     if !listed.is_empty() {
         let named = |address: Target| ListenerAddress {

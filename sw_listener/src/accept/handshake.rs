@@ -25,7 +25,7 @@ use crate::{
     admission::HandshakeSlot,
     connector,
     policy::Denial,
-    registry::{LiveSession, Registration, StreamCounters},
+    registry::{LiveSession, Registration},
 };
 
 /// Why a handshake led to no session.
@@ -51,9 +51,8 @@ impl HandshakeError {
     fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Closed(_) => None,
-            Self::Deadline | Self::Alpn | Self::Control(_) | Self::NotHello => {
-                Some(CloseCode::ProtocolError)
-            }
+            Self::Alpn | Self::Control(_) | Self::NotHello => Some(CloseCode::ProtocolError),
+            Self::Deadline => Some(CloseCode::Limit),
             Self::Denied(denial) => Some(denial.close_code()),
             Self::Duplicate(_) => Some(CloseCode::DuplicateUid),
         }
@@ -77,7 +76,7 @@ pub(super) async fn run(
     let admitted = admit(&session, seat, &context)
         .instrument(span.clone())
         .await;
-    drop(slot);
+    let _slot = slot.succeed();
     match admitted {
         Ok((live, registration, control)) => {
             connector::run(live, registration, control, &context).await;
@@ -151,7 +150,8 @@ async fn admit(
         hello,
         seat,
         since: SystemTime::now(),
-        streams: StreamCounters::default(),
+        traffic: Arc::default(),
+        limits: context.limits.clone(),
     });
     let registration = register::claim(permit, &live, context)
         .await

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use common::shutdown::Shutdown;
 use tokio_util::task::TaskTracker;
 
-use crate::{config::DuplicateUid, policy::Policy, registry::Registry};
+use crate::{config::DuplicateUid, limits::StreamLimits, policy::Policy, registry::Registry};
 
 /// What every handshake needs.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct AcceptContext {
     pub keep_alive: Duration,
     /// Bytes of flow-control window that a session has.
     pub session_window: u64,
+    /// How many streams sessions may have.
+    pub limits: StreamLimits,
     /// Sessions and handshakes.
     pub tasks: TaskTracker,
     /// When to stop.

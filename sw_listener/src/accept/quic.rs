@@ -9,11 +9,11 @@ use common::{
 };
 use quinn::Endpoint;
 use thiserror::Error;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{AcceptContext, handshake};
 use crate::{
-    admission::{self, InFlight, Verdict},
+    admission::{self, Admission, Verdict},
     config::{AdmissionConfig, CertificateFiles, Config},
 };
 
@@ -74,14 +74,15 @@ pub async fn run(
     shards: Arc<Shards>,
     context: Arc<AcceptContext>,
 ) {
-    let in_flight = InFlight::default();
+    let admission = Admission::default();
+    let mut refusing = false;
     while let Some(incoming) = endpoint.accept().await {
         let peer = incoming.remote_address();
         let validated = incoming.remote_address_validated();
-        let sessions = context.registry.count();
-        match admission::judge(&limits, in_flight.count(), sessions, validated) {
+        match admission::judge(&limits, admission.load(peer.ip()), validated) {
             Verdict::Admit => {
-                let slot = in_flight.enter();
+                refusing = false;
+                let slot = admission.enter(peer.ip());
                 let seat = shards.seat();
                 let runtime = seat.shard().handle().clone();
                 let task = handshake::run(incoming, slot, seat, context.clone());
@@ -93,7 +94,10 @@ pub async fn run(
                 let _ = incoming.retry();
             }
             Verdict::Refuse => {
-                debug!(%peer, "too many handshakes or sessions: refused");
+                if !std::mem::replace(&mut refusing, true) {
+                    let load = admission.load(peer.ip());
+                    warn!(%peer, ?load, "at the limit of handshakes or sessions: refusing for now");
+                }
                 incoming.refuse();
             }
         }

@@ -150,7 +150,7 @@ pub(super) async fn check(
     match state.access.judge(method, path, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => {
-            warn!(%method, path = ?path, "API call denied");
+            warn!(%method, path = ?path, code = problem.code(), "API call denied");
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer");

@@ -6,6 +6,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -35,8 +36,8 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<
         Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
     })?;
     let bytes = read.map_err(|error| {
-        let too_long = std::error::Error::source(&error)
-            .is_some_and(|source| source.to_string().contains("length limit"));
+        let too_long =
+            std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
         if too_long {
             let detail = format!("the body has more than {MAX_BODY} bytes");
             return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);

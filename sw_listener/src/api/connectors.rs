@@ -1,6 +1,6 @@
 //! `GET /connectors`, `DELETE /connectors/{uid}`.
 
-use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed, time::SystemTime};
+use std::{net::SocketAddr, time::SystemTime};
 
 use axum::{
     Json,
@@ -41,7 +41,7 @@ pub(super) struct View {
 
 impl View {
     fn new(live: &LiveSession) -> Self {
-        let (identity, streams) = (&live.identity, &live.streams);
+        let (identity, bytes) = (&live.identity, live.traffic.bytes());
         let not_after = OffsetDateTime::from_unix_timestamp(identity.not_after);
         Self {
             uid: live.uid().clone(),
@@ -56,10 +56,10 @@ impl View {
             certificate_sha256: identity.fingerprint.clone(),
             since: rfc3339(to_seconds(live.since)),
             rtt_ms: live.session.rtt().as_secs_f64() * 1000.0,
-            streams: streams.active.load(Relaxed),
-            streams_total: streams.total.load(Relaxed),
-            bytes_up: streams.bytes_up.load(Relaxed),
-            bytes_down: streams.bytes_down.load(Relaxed),
+            streams: live.traffic.running(),
+            streams_total: live.traffic.total(),
+            bytes_up: bytes.up,
+            bytes_down: bytes.down,
         }
     }
 }

@@ -72,8 +72,9 @@ pub(super) async fn close(
     Ok(Json(state.openings.close(request.port, drain).await?))
 }
 
-pub(super) async fn list(State(state): State<ApiState>) -> Json<Vec<View>> {
-    Json(state.openings.list().await)
+pub(super) async fn list(State(state): State<ApiState>) -> Result<Json<Vec<View>>, Problem> {
+    let openings = state.openings.list().await;
+    Ok(Json(openings.ok_or(OpenError::Stopping)?))
 }
 
 /// `port=9000&drain_seconds=5`: both are plain numbers, so nothing needs decoding.

@@ -11,8 +11,9 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    task::JoinSet,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 /// Connections at the same time; further ones wait in the kernel.
@@ -25,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop` is cancelled; then no new requests are taken and the running ones end.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
+    let mut connections = JoinSet::new();
     loop {
         let accept = async {
             let place = places.clone().acquire_owned().await;
@@ -33,6 +34,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         let (place, accepted) = tokio::select! {
             accepted = accept => accepted,
+            Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
         match accepted {
@@ -51,8 +53,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             }
         }
     }
-    connections.close();
-    connections.wait().await;
+    while connections.join_next().await.is_some() {}
 }
 
 async fn connection(

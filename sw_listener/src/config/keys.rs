@@ -89,13 +89,23 @@ pub(super) const KEYS: &[Key] = &[
         "openings that one UID may hold",
     ),
     (
+        "max_streams_per_uid",
+        "10000",
+        "clients of one UID at the same time; more are reset",
+    ),
+    (
+        "max_streams",
+        "50000",
+        "clients in all; at most what the limit of open files leaves",
+    ),
+    (
         "stream_window_bytes",
         "1048576",
         "how far a sender may run ahead of one stream's reader",
     ),
     (
         "session_window_bytes",
-        "4294967296",
+        "17179869184",
         "the same for all streams of a session together",
     ),
     (

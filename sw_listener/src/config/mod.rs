@@ -50,6 +50,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Openings that one UID may hold.
     pub max_openings_per_uid: usize,
+    /// Streams that one UID may have.
+    pub max_streams_per_uid: usize,
+    /// Streams in all.
+    pub max_streams: usize,
     /// Where openings are kept; `None`: in memory.
     pub state_dir: Option<PathBuf>,
     /// Threads of the data plane.
@@ -98,7 +102,7 @@ pub struct PolicyConfig {
 pub struct AdmissionConfig {
     /// Handshakes in flight before address validation is demanded.
     pub handshakes: usize,
-    /// How long a handshake may take, checks included but for the SCEP server's own time limit.
+    /// How long TLS may take, and then `hello`.
     pub deadline: Duration,
     /// Sessions in all.
     pub sessions: usize,
@@ -181,7 +185,7 @@ impl Config {
                     ip(s, "apis_addrs", IpAddr::from([127, 0, 0, 1])),
                     s.number("apis_port", 0..=65535, 8080),
                 ),
-                tokens: s.list("api_tokens").unwrap_or_default(),
+                tokens: s.secret_list("api_tokens").unwrap_or_default(),
                 hosts: s.list("api_hosts").unwrap_or_default(),
             },
             policy: PolicyConfig {
@@ -197,6 +201,8 @@ impl Config {
             legacy_protocol: s.flag("legacy_protocol", true),
             drain_timeout: seconds(s.number("drain_timeout_seconds", 0..=3600, 30)),
             max_openings_per_uid: s.number("max_openings_per_uid", 1..=65535, 1000),
+            max_streams_per_uid: s.number("max_streams_per_uid", 1..=1_000_000, 10_000),
+            max_streams: s.number("max_streams", 1..=10_000_000, 50_000),
             state_dir: s.path("state_dir"),
             threads: s.number("threads", 1..=1024, processors()),
             log_level: s.or("log_level", LogLevel::default()),
@@ -216,6 +222,9 @@ impl Config {
                     self.api.address
                 ),
             );
+        }
+        if let Err(why) = self.transport.check(self.max_streams_per_uid) {
+            settings.conflict("session_window_bytes", why);
         }
         if self.transport.idle_timeout <= self.transport.keep_alive {
             settings.conflict(

@@ -53,7 +53,7 @@ impl FromStr for ApiToken {
         let role = match role {
             "read" => Role::Read,
             "write" => Role::Write,
-            _ => return Err(format!("the role must be read or write, not {role:?}")),
+            _ => return Err("the role must be read or write".to_owned()),
         };
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(form());

@@ -11,7 +11,10 @@ use common::splice::socket;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
-use super::{Shared, stream};
+use super::{
+    Shared,
+    stream::{self, Served},
+};
 use crate::registry::LiveSession;
 
 /// Pause after an accept error: at the descriptor limit every further try fails at once.
@@ -52,21 +55,35 @@ fn take(tcp: TcpStream, client: SocketAddr, opening: &Arc<Shared>, live: &Arc<Li
         debug!(port, %client, %error, "client gone before it was served");
         return;
     }
-    let (options, counters) = (&opening.stored.options, &opening.counters);
-    let full = options
-        .max_connections
-        .is_some_and(|max| counters.active.load(Relaxed) >= max as usize);
-    if full || !options.allows(client.ip()) {
-        counters.denied.fetch_add(1, Relaxed);
-        let why = if full {
-            "max_connections"
-        } else {
-            "allow_sources"
-        };
+    if let Some(why) = denial(client, opening, live) {
+        opening.counters.denied.fetch_add(1, Relaxed);
         debug!(port, %client, why, "client turned away");
         return;
     }
-    counters.accepted.fetch_add(1, Relaxed);
-    let task = stream::run(tcp, client, opening.clone(), live.clone());
+    // Counted before the next client is looked at, not when its task runs.
+    let served = Served::enter(client, opening, live);
+    let task = stream::run(tcp, served);
     opening.streams.spawn_on(task, live.seat.shard().handle());
+}
+
+/// The limit that a client would exceed, or the rule that keeps it out.
+fn denial(client: SocketAddr, opening: &Shared, live: &LiveSession) -> Option<&'static str> {
+    let options = &opening.stored.options;
+    let running = opening.traffic.running();
+    if options
+        .max_connections
+        .is_some_and(|max| running >= max as usize)
+    {
+        return Some("max_connections");
+    }
+    if !options.allows(client.ip()) {
+        return Some("allow_sources");
+    }
+    if live.traffic.running() >= live.limits.per_uid {
+        return Some("max_streams_per_uid");
+    }
+    if live.limits.in_all.is_full() {
+        return Some("max_streams");
+    }
+    None
 }

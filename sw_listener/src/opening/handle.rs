@@ -92,11 +92,11 @@ impl ManagerHandle {
         answered.await.unwrap_or(Err(CloseError::Stopping))
     }
 
-    /// All openings, by port; none once the listener is stopping.
-    pub async fn list(&self) -> Vec<View> {
+    /// All openings, by port; `None` once the listener is stopping.
+    pub async fn list(&self) -> Option<Vec<View>> {
         let (answer, answered) = oneshot::channel();
         let _ = self.commands.send(Command::List(answer)).await;
-        answered.await.unwrap_or_default()
+        answered.await.ok()
     }
 
     /// Closes every port and ends the task. The streams go on: the result waits for them.
@@ -108,7 +108,7 @@ impl ManagerHandle {
 }
 
 /// The streams of openings whose ports are closed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Streams(Vec<Arc<Shared>>);
 
 impl Streams {

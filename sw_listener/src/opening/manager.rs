@@ -1,6 +1,11 @@
 //! The task that owns the openings: it binds and unbinds ports as connectors come and go, and keeps the store.
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use common::ids::{OpeningId, Uid};
 use tokio::{
@@ -100,7 +105,7 @@ impl Manager {
         let live = self.registry.get(&request.uid);
         let live = live.ok_or_else(|| OpenError::NotConnected(request.uid.to_string()))?;
         let address = SocketAddr::new(request.options.bind_address, request.port);
-        let (listener, port) = Ports::reserve(address)?;
+        let (listener, port) = self.reserve(address)?;
         let stored = StoredOpening {
             id: OpeningId::random(),
             port,
@@ -108,8 +113,8 @@ impl Manager {
             target: request.target,
             options: request.options,
         };
-        self.save(self.table.stored_with(Some(&stored), None))
-            .await?;
+        let openings = self.table.stored_with(Some(&stored), None);
+        self.save(openings).await?;
         let opening = Arc::new(Shared::new(stored));
         self.table.insert(opening.clone());
         self.ports.serve(&opening, listener, &live);
@@ -120,6 +125,19 @@ impl Manager {
         Ok(self.view(&opening))
     }
 
+    /// Binds a port that no opening has. The kernel may give out, for port 0, one that a waiting opening will want back.
+    fn reserve(&self, address: SocketAddr) -> Result<(TcpListener, u16), OpenError> {
+        let mut taken = Vec::new();
+        loop {
+            let (listener, port) = Ports::reserve(address)?;
+            if self.table.get(port).is_none() {
+                return Ok((listener, port));
+            }
+            // Held until another one is found, so that it is not given out again.
+            taken.push(listener);
+        }
+    }
+
     async fn close(&mut self, port: u16, drain: Duration) -> Result<View, CloseError> {
         let opening = self
             .table
@@ -127,7 +145,8 @@ impl Manager {
             .cloned()
             .ok_or(CloseError::Unknown(port))?;
         let id = opening.stored.id;
-        self.save(self.table.stored_with(None, Some(id))).await?;
+        let openings = self.table.stored_with(None, Some(id));
+        self.save(openings).await?;
         let view = self.view(&opening);
         self.table.remove(port);
         self.ports.detach(id).await;
@@ -210,11 +229,17 @@ impl Manager {
         self.closed.retain(|opening| !opening.streams.is_empty());
     }
 
-    /// Writes in a thread of its own: a slow disk holds up changes, nothing else.
-    async fn save(&self, openings: Vec<StoredOpening>) -> Result<(), StoreError> {
+    /// Writes in a thread of its own. A slow disk holds up calls, but ports go on following their sessions.
+    async fn save(&mut self, openings: Vec<StoredOpening>) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let saved = tokio::task::spawn_blocking(move || store.save(&openings)).await;
-        saved.expect("saving does not panic")
+        let mut saving = tokio::task::spawn_blocking(move || store.save(&openings));
+        let registry = self.registry.clone();
+        loop {
+            tokio::select! {
+                saved = &mut saving => return saved.expect("saving does not panic"),
+                uids = registry.changes() => self.follow(uids).await,
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod view;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::atomic::{AtomicU64, AtomicUsize},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -29,7 +29,7 @@ pub use self::{
     manager::Manager,
     view::{State, View},
 };
-use crate::store::StoredOpening;
+use crate::{store::StoredOpening, traffic::Traffic};
 
 /// What an opening has besides port, UID and target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,7 @@ pub struct Request {
 #[derive(Debug)]
 struct Shared {
     stored: StoredOpening,
+    traffic: Arc<Traffic>,
     counters: Counters,
     /// Cuts its streams.
     cut: CancellationToken,
@@ -101,21 +102,18 @@ struct Shared {
     streams: TaskTracker,
 }
 
-/// What an opening has carried.
+/// Clients that were not served.
 #[derive(Debug, Default)]
 struct Counters {
-    active: AtomicUsize,
-    accepted: AtomicU64,
     denied: AtomicU64,
     refused: AtomicU64,
-    bytes_up: AtomicU64,
-    bytes_down: AtomicU64,
 }
 
 impl Shared {
     fn new(stored: StoredOpening) -> Self {
         Self {
             stored,
+            traffic: Arc::default(),
             counters: Counters::default(),
             cut: CancellationToken::new(),
             streams: TaskTracker::new(),

@@ -10,10 +10,7 @@ use std::{
 use common::ids::{OpeningId, SessionId};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{
-    BindError, Shared, State, accept,
-    bind::{self},
-};
+use super::{BindError, Shared, State, accept, bind};
 use crate::registry::LiveSession;
 
 /// Which openings have a port, and which should have one.

@@ -48,7 +48,8 @@ impl Table {
     }
 
     pub(super) fn insert(&mut self, opening: Arc<Shared>) {
-        self.by_port.insert(opening.stored.port, opening);
+        let before = self.by_port.insert(opening.stored.port, opening);
+        debug_assert!(before.is_none(), "a port has one opening");
     }
 
     pub(super) fn remove(&mut self, port: u16) -> Option<Arc<Shared>> {

@@ -1,6 +1,6 @@
 //! An opening as the API shows it.
 
-use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use common::ids::{OpeningId, Uid};
 use serde::Serialize;
@@ -49,15 +49,16 @@ pub struct View {
     pub denied_total: u64,
     /// Clients reset because the target could not be reached.
     pub refused_total: u64,
-    /// Bytes from clients to the target, of streams that have ended.
+    /// Bytes from clients to the target.
     pub bytes_up: u64,
-    /// Bytes from the target to clients, of streams that have ended.
+    /// Bytes from the target to clients.
     pub bytes_down: u64,
 }
 
 impl View {
     pub(super) fn new(opening: &Shared, state: State) -> Self {
         let (stored, counters) = (&opening.stored, &opening.counters);
+        let bytes = opening.traffic.bytes();
         Self {
             port: stored.port,
             uid: stored.uid.clone(),
@@ -66,17 +67,12 @@ impl View {
             id: stored.id,
             state,
             options: stored.options.clone(),
-            connections: counters.active.load(Relaxed),
-            connections_total: counters.accepted.load(Relaxed),
+            connections: opening.traffic.running(),
+            connections_total: opening.traffic.total(),
             denied_total: counters.denied.load(Relaxed),
             refused_total: counters.refused.load(Relaxed),
-            bytes_up: counters.bytes_up.load(Relaxed),
-            bytes_down: counters.bytes_down.load(Relaxed),
+            bytes_up: bytes.up,
+            bytes_down: bytes.down,
         }
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.options.bind_address, self.port)
     }
 }

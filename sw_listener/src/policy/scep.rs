@@ -5,12 +5,13 @@
 
 use std::{str::FromStr, time::Duration};
 
-use common::ids::Uid;
+use common::{errors, ids::Uid};
 use pem::{EncodeConfig, LineEnding, Pem};
 use reqwest::{StatusCode, Url, redirect};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Time limit of one question, connecting included.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -53,7 +54,7 @@ pub enum ScepError {
     #[error("its answer is not usable: {0}")]
     Answer(String),
     /// No answer.
-    #[error("no answer: {0:#}")]
+    #[error("no answer: {}", errors::chain(.0))]
     Unreachable(reqwest::Error),
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client: {0}")]
@@ -109,7 +110,7 @@ impl ScepVerifier {
             .client
             .get(self.url.clone())
             .header(HEADER, percent_encode(&pem(leaf)));
-        let asking = self.runtime.spawn(ask(request));
+        let asking = AbortOnDropHandle::new(self.runtime.spawn(ask(request)));
         let vouched = asking
             .await
             .unwrap_or_else(|error| Err(ScepError::Answer(error.to_string())))?;

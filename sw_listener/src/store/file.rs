@@ -52,14 +52,16 @@ impl FileStore {
         })
     }
 
+    /// Reads a folder without taking it: whether a start would succeed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the openings in it cannot be used.
+    pub fn check(folder: &Path) -> Result<(), StoreError> {
+        load(folder).map(drop)
+    }
+
     pub(super) fn load(&self) -> Result<Vec<StoredOpening>, StoreError> {
-        let path = self.folder.join(NAME);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io("read", &path)(error)),
-        };
-        parse(&bytes).map_err(|problem| problem.at(path))
+        load(&self.folder)
     }
 
     pub(super) fn save(&self, openings: &[StoredOpening]) -> Result<(), StoreError> {
@@ -73,10 +75,30 @@ impl FileStore {
             .map_err(|error| io("write", &temporary)(error.into()))?;
         bytes.push(b'\n');
         write_synced(&temporary, &bytes).map_err(io("write", &temporary))?;
+        let before = fs::read(&path).ok();
         fs::rename(&temporary, &path).map_err(io("rename", &temporary))?;
-        let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        folder.map_err(io("sync", &self.folder))
+        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        if synced.is_err() {
+            // The caller will say that nothing was changed, so nothing may be found changed after a restart.
+            let _ = match before {
+                Some(bytes) => {
+                    write_synced(&temporary, &bytes).and_then(|()| fs::rename(&temporary, &path))
+                }
+                None => fs::remove_file(&path),
+            };
+        }
+        synced.map_err(io("sync", &self.folder))
     }
+}
+
+fn load(folder: &Path) -> Result<Vec<StoredOpening>, StoreError> {
+    let path = folder.join(NAME);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", &path)(error)),
+    };
+    parse(&bytes).map_err(|problem| problem.at(path))
 }
 
 enum ParseProblem {

@@ -17,8 +17,8 @@ pub struct TransportSettings {
     pub idle_timeout: Duration,
     /// How far the peer may run ahead of the reader of one stream, in bytes.
     pub stream_window: u32,
-    /// How far the peer may run ahead of all readers together, in bytes. It must hold the full windows of all
-    /// streams that may stall, or they would stop the others.
+    /// How far the peer may run ahead of all readers together, in bytes. It must hold the full windows of all streams
+    /// that may be open, or stalled ones would stop the others.
     pub session_window: u64,
     /// Bidirectional streams that the peer may hold open.
     pub max_streams: u32,
@@ -30,7 +30,7 @@ impl Default for TransportSettings {
             keep_alive: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(20),
             stream_window: 1 << 20,
-            session_window: 4 << 30,
+            session_window: 16 << 30,
             max_streams: 1,
         }
     }
@@ -41,6 +41,21 @@ impl Default for TransportSettings {
 const SEND_WINDOW: u64 = 256 << 20;
 
 impl TransportSettings {
+    /// Checks that so many stalled streams leave room for the others.
+    ///
+    /// # Errors
+    /// A text for the user.
+    pub fn check(&self, streams: usize) -> Result<(), String> {
+        let needed = u64::from(self.stream_window).saturating_mul(streams as u64);
+        if needed <= self.session_window {
+            return Ok(());
+        }
+        Err(format!(
+            "{streams} streams with a window of {} bytes each could stall all others: must be at least {needed}",
+            self.stream_window
+        ))
+    }
+
     /// The settings in quinn's terms.
     ///
     /// # Panics

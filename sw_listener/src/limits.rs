@@ -1,0 +1,86 @@
+//! Limits on streams: a client, or a connector that does not read, must not take what the others need.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// Descriptors that are kept for everything that is not a client: API, connectors, files, ports.
+const RESERVED: usize = 512;
+
+/// How many streams there may be.
+#[derive(Debug, Clone)]
+pub struct StreamLimits {
+    /// Of one UID.
+    pub per_uid: usize,
+    /// In all.
+    pub in_all: Places,
+}
+
+/// Places for streams; clones share them.
+#[derive(Debug, Clone)]
+pub struct Places {
+    taken: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// One place, until it is dropped.
+#[derive(Debug)]
+pub struct StreamSlot(Arc<AtomicUsize>);
+
+impl StreamLimits {
+    /// The limits of the settings, and of the descriptors that the process may open.
+    pub fn new(per_uid: usize, in_all: usize, descriptors: Option<u64>) -> Self {
+        let descriptors = descriptors.map_or(usize::MAX, |count| {
+            usize::try_from(count).unwrap_or(usize::MAX)
+        });
+        let for_clients = descriptors.saturating_sub(RESERVED).max(descriptors / 4);
+        Self {
+            per_uid,
+            in_all: Places {
+                taken: Arc::default(),
+                limit: in_all.min(for_clients),
+            },
+        }
+    }
+}
+
+impl Places {
+    /// Whether every place is taken.
+    pub fn is_full(&self) -> bool {
+        self.taken.load(Relaxed) >= self.limit
+    }
+
+    /// Takes a place, whether or not there is one.
+    pub fn enter(&self) -> StreamSlot {
+        self.taken.fetch_add(1, Relaxed);
+        StreamSlot(self.taken.clone())
+    }
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_bound_the_streams() {
+        assert_eq!(StreamLimits::new(1, 50_000, None).in_all.limit, 50_000);
+        assert_eq!(StreamLimits::new(1, 50_000, Some(4096)).in_all.limit, 3584);
+        assert_eq!(StreamLimits::new(1, 50_000, Some(64)).in_all.limit, 16);
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let places = StreamLimits::new(1, 1, None).in_all;
+        let slot = places.enter();
+        assert!(places.is_full());
+        drop(slot);
+        assert!(!places.is_full());
+    }
+}
