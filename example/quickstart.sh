@@ -248,7 +248,7 @@ signal_all() {
 
 any_alive() {
     local pid
-    for pid in "${pids[@]}" $build_job; do kill -0 -- "-$pid" 2>/dev/null && return; done
+    for pid in "${pids[@]}" $build_job; do kill -0 -- "-$pid" 2>/dev/null && return 0; done
     return 1
 }
 
