@@ -174,11 +174,10 @@ fn targets_that_never_read_hold_nobody_up() {
     world.listener.api.wait_streams(UID, 0);
 }
 
-/// Fault 6: any accept error ended the accept loop.
-#[test]
-fn running_out_of_descriptors_is_survived() {
+/// A listener that may open few files, its connector, an opening, and more clients than there is room for.
+fn crowded(files: &str, target: &Target) -> (World, SocketAddr, Vec<TcpStream>) {
     let site = Site::new();
-    let listener = Listener::run(listener::limited(&site, "-n 64", &[]));
+    let listener = Listener::run(listener::limited(&site, files, &[]));
     let connector = Connector::start(&site, UID, listener.quic);
     let world = World {
         connector,
@@ -186,16 +185,16 @@ fn running_out_of_descriptors_is_survived() {
         site,
     };
     world.listener.api.wait_connected(UID);
-    let target = Target::echo();
     let opening = world.open(target.address);
     let many: Vec<_> = (0..100).map(|_| client::connect(opening)).collect();
-    let line = world.listener.wait_log(&["cannot accept clients"]);
-    assert_eq!(line.level(), Some("WARN"), "{line}");
-    // Those who are in are served.
+    // Those who came first are in, and are served.
     let mut first = &many[0];
     first.write_all(b"x").unwrap();
     client::expect(&mut many[0].try_clone().unwrap(), b"x");
-    drop(many);
+    (world, opening, many)
+}
+
+fn expect_served_again(world: &World, opening: SocketAddr) {
     until("clients are served again", || {
         let mut tcp = client::try_connect(opening).ok()?;
         tcp.write_all(b"y").ok()?;
@@ -207,6 +206,28 @@ fn running_out_of_descriptors_is_survived() {
     // The accept loop went on by itself; nothing had to bind the port anew.
     let rebound = world.listener.log().find(&["opening listens"]);
     assert!(rebound.is_empty(), "{rebound:?}");
+}
+
+/// Fault 6: any accept error ended the accept loop.
+#[test]
+fn running_out_of_descriptors_is_survived() {
+    let target = Target::echo();
+    let (world, opening, many) = crowded("-n 28", &target);
+    let line = world.listener.wait_log(&["cannot accept clients"]);
+    assert_eq!(line.level(), Some("WARN"), "{line}");
+    drop(many);
+    expect_served_again(&world, opening);
+}
+
+/// Clients must not take the descriptors that the API and the connectors need.
+#[test]
+fn clients_beyond_the_limit_of_open_files_are_reset_and_the_api_answers() {
+    let target = Target::echo();
+    let (world, opening, many) = crowded("-n 64", &target);
+    assert_eq!(client::read_all(&many[99]).end, client::RESET);
+    assert_eq!(world.listener.api.connectors().len(), 1);
+    drop(many);
+    expect_served_again(&world, opening);
 }
 
 /// The connector's limit of streams is a refusal after a while, not a stall of everything.
