@@ -120,8 +120,8 @@ fn announce(live: &LiveSession) {
         ),
         None => warn!(
             %peer, carrier, serial,
-            "session registered with protocol 1 (socket-warp 1.x): half-closed transfers and refused targets cannot \
-             be carried; upgrade the connector"
+            "session registered with protocol 1 (socket-warp 1.x): half-closed transfers cannot be carried; \
+             upgrade the connector"
         ),
     }
     debug_assert!(live.hello.is_some() || live.session.protocol() == Protocol::V1);
