@@ -68,6 +68,44 @@ fn a_draining_connector_lets_transfers_finish_and_takes_no_more() {
     assert!(status.success(), "{status}");
 }
 
+/// What a session has delivered outlives it: a reader that is slow gets the rest although both connector and target have
+/// gone.
+#[test]
+fn slow_readers_get_what_was_delivered_before_the_connector_left() {
+    const DELIVERED: u64 = 768 * 1024;
+    let mut world = World::new();
+    let target = Target::sender(3, DELIVERED);
+    let slow = client::connect_small(world.open(target.address));
+    client::finish(&slow);
+    (&slow).read_exact(&mut [0; 8]).unwrap();
+    world.connector.signal(Signal::TERM);
+    let status = world.connector.wait_exit(PATIENCE);
+    assert!(status.success(), "{status}");
+    world.listener.wait_log(&["session ended"]);
+    let received = client::read_all(&slow);
+    assert_eq!((received.bytes, received.end), (DELIVERED - 8, End::Eof));
+}
+
+#[test]
+fn a_reload_while_draining_is_ignored() {
+    let mut world = World::new();
+    let target = Target::sender(1, SIZE);
+    let tcp = begun(world.open(target.address));
+    world.listener.signal(Signal::TERM);
+    world.connector.wait_log(&["the listener drains"]);
+    world.listener.signal(Signal::HUP);
+    expect_rest(&tcp);
+    let status = world.listener.wait_exit(PATIENCE);
+    assert!(status.success(), "{status}");
+    assert!(
+        world
+            .listener
+            .log()
+            .find(&["certificates reloaded"])
+            .is_empty()
+    );
+}
+
 #[test]
 fn an_upload_survives_the_drain_of_both() {
     let mut world = World::new();
