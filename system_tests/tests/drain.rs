@@ -73,6 +73,7 @@ fn a_draining_connector_lets_transfers_finish_and_takes_no_more() {
 #[test]
 fn slow_readers_get_what_was_delivered_before_the_connector_left() {
     const DELIVERED: u64 = 768 * 1024;
+    const LOOKS: Duration = Duration::from_millis(2500);
     let mut world = World::new();
     let target = Target::sender(3, DELIVERED);
     let slow = client::connect_small(world.open(target.address));
@@ -82,6 +83,11 @@ fn slow_readers_get_what_was_delivered_before_the_connector_left() {
     let status = world.connector.wait_exit(PATIENCE);
     assert!(status.success(), "{status}");
     world.listener.wait_log(&["session ended"]);
+    // Slower than the listener's looks for a broken stream, which come once a second.
+    let ended = Instant::now();
+    until("the reader goes on", || {
+        (ended.elapsed() > LOOKS).then_some(())
+    });
     let received = client::read_all(&slow);
     assert_eq!((received.bytes, received.end), (DELIVERED - 8, End::Eof));
 }

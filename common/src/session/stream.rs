@@ -125,13 +125,13 @@ pub struct RecvHalf {
 
 #[derive(Debug)]
 enum RecvCarrier {
-    Quic(quinn::RecvStream),
+    Quic(quinn::RecvStream, quinn::Connection),
 }
 
 impl RecvHalf {
-    pub(super) fn over_quic(stream: quinn::RecvStream) -> Self {
+    pub(super) fn over_quic(stream: quinn::RecvStream, connection: quinn::Connection) -> Self {
         Self {
-            carrier: RecvCarrier::Quic(stream),
+            carrier: RecvCarrier::Quic(stream, connection),
             ended: false,
         }
     }
@@ -145,7 +145,7 @@ impl RecvHalf {
     /// Cancel safe.
     pub async fn read(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, StreamError> {
         let read = match &mut self.carrier {
-            RecvCarrier::Quic(stream) => stream.read_chunks(chunks).await?,
+            RecvCarrier::Quic(stream, _) => stream.read_chunks(chunks).await?,
         };
         self.ended |= read.is_none();
         Ok(read)
@@ -157,7 +157,7 @@ impl RecvHalf {
     /// As [`Self::read`], and [`StreamError::Early`] when the stream ends first.
     pub async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), StreamError> {
         match &mut self.carrier {
-            RecvCarrier::Quic(stream) => match stream.read_exact(buffer).await {
+            RecvCarrier::Quic(stream, _) => match stream.read_exact(buffer).await {
                 Ok(()) => Ok(()),
                 Err(ReadExactError::FinishedEarly(_)) => {
                     self.ended = true;
@@ -169,17 +169,20 @@ impl RecvHalf {
     }
 
     /// Whether the peer has reset the stream or the session has ended, without reading on: for the time in which nobody
-    /// reads.
+    /// reads. What an ended session has delivered can still be read, end included.
     ///
     /// A look, not something to wait for: quinn's `received_reset` leaves a waker behind when it is dropped, for the
     /// life of the connection if all data has arrived by then.
     pub async fn broken_yet(&mut self) -> Option<StreamError> {
-        let RecvCarrier::Quic(stream) = &mut self.carrier;
+        let RecvCarrier::Quic(stream, connection) = &mut self.carrier;
         let mut reading = pin!(stream.read_chunk(0, true));
         let polled = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
         match polled {
             Poll::Ready(Err(error)) => Some(error.into()),
-            Poll::Ready(Ok(_)) | Poll::Pending => None,
+            Poll::Ready(Ok(_)) | Poll::Pending => {
+                let closed = connection.close_reason()?;
+                Some(StreamError::Session(closed.into()))
+            }
         }
     }
 
@@ -188,7 +191,7 @@ impl RecvHalf {
         self.ended = true;
         match &mut self.carrier {
             // It fails only when the stream has ended already.
-            RecvCarrier::Quic(stream) => drop(stream.stop(VarInt::from_u32(code as u32))),
+            RecvCarrier::Quic(stream, _) => drop(stream.stop(VarInt::from_u32(code as u32))),
         }
     }
 }

@@ -44,12 +44,17 @@ impl QuicCarrier {
 
     pub(super) async fn open_stream(&self) -> Result<(SendHalf, RecvHalf), Closed> {
         let (send, recv) = self.connection.open_bi().await?;
-        Ok((SendHalf::over_quic(send), RecvHalf::over_quic(recv)))
+        Ok(self.halves(send, recv))
     }
 
     pub(super) async fn accept_stream(&self) -> Result<(SendHalf, RecvHalf), Closed> {
         let (send, recv) = self.connection.accept_bi().await?;
-        Ok((SendHalf::over_quic(send), RecvHalf::over_quic(recv)))
+        Ok(self.halves(send, recv))
+    }
+
+    fn halves(&self, send: quinn::SendStream, recv: quinn::RecvStream) -> (SendHalf, RecvHalf) {
+        let recv = RecvHalf::over_quic(recv, self.connection.clone());
+        (SendHalf::over_quic(send), recv)
     }
 
     pub(super) fn close(&self, code: CloseCode) {
