@@ -9,6 +9,7 @@ pub mod config;
 pub mod descriptors;
 pub mod errors;
 pub mod ids;
+pub mod quiet;
 pub mod session;
 pub mod shard;
 pub mod shutdown;

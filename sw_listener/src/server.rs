@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use common::{
     descriptors,
+    quiet::Quiet,
     session::quic::{self, BindError},
     shard::Shards,
     shutdown::{Shutdown, Signals},
@@ -199,6 +200,7 @@ impl Server {
                 descriptors,
             ),
             tasks: self.sessions.clone(),
+            quiet: Quiet::default(),
             shutdown: self.shutdown.clone(),
         });
         let accepting = accept(

@@ -55,6 +55,14 @@ pub fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
+/// How a connection ends for a client that sends nothing. A reset can come so soon that connecting fails with it.
+pub fn end_of(address: SocketAddr) -> End {
+    match try_connect(address) {
+        Ok(tcp) => read_all(&tcp).end,
+        Err(error) => End::Error(error.kind()),
+    }
+}
+
 /// A client with a tiny receive buffer, for one that does not read.
 pub fn connect_small(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();

@@ -115,7 +115,7 @@ fn clients_beyond_the_limit_of_an_opening_are_reset() {
     let opening = world.open_with(target.address, &json!({"max_connections": 1}));
     let mut first = client::connect(opening);
     client::echo(&mut first, b"one");
-    assert_eq!(client::download(opening).end, RESET);
+    assert_eq!(client::end_of(opening), RESET);
     client::echo(&mut first, b"still there");
     drop(first);
     world.listener.api.wait_streams(UID, 0);

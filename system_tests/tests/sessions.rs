@@ -40,7 +40,7 @@ fn a_session_that_does_not_answer_is_replaced() {
     world.connector.signal(Signal::STOP);
     let second = Connector::start(&world.site, UID, world.listener.quic);
     second.wait_session();
-    world.listener.wait_log(&["replacing the session", UID]);
+    world.listener.wait_log(&["was replaced", UID]);
     let after = world.listener.api.connector(UID).unwrap();
     assert_ne!(before["session"], after["session"]);
     client::echo(&mut client::connect(opening), b"through the second");

@@ -23,9 +23,16 @@ pub struct Settings {
     found: BTreeMap<String, Found>,
     known: Vec<&'static str>,
     problems: Vec<Problem>,
+    /// Whether a file could not be read.
+    unreadable: bool,
 }
 
 impl Settings {
+    /// Whether no setting was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// The text of a setting that is not a list.
     fn text(&mut self, key: &'static str) -> Option<(String, Origin)> {
         self.known.push(key);
@@ -159,6 +166,10 @@ impl Settings {
 
     /// Notes that a setting is absent that must be there.
     pub fn missing(&mut self, key: &'static str, what: &str) {
+        // It may well stand in the file that could not be read.
+        if self.unreadable {
+            return;
+        }
         self.problems.push(Problem {
             place: None,
             key: key.to_owned(),

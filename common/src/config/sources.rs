@@ -17,6 +17,7 @@ impl Settings {
         let values = match read(path) {
             Ok(values) => values,
             Err(error) => {
+                self.unreadable = true;
                 return self.problems.push(Problem {
                     place: None,
                     key: path.display().to_string(),

@@ -193,6 +193,10 @@ fn read_items(path: &Path) -> Result<Vec<Item>, LoadError> {
         source,
     };
     let mut bytes = Vec::new();
+    // Opening a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is not a file")));
+    }
     let file = File::open(path).map_err(failed)?;
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)

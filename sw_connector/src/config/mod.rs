@@ -98,9 +98,16 @@ impl Config {
             }
             None => {}
         }
+        let nothing = settings.is_empty();
         settings.add_environment("SWC_", &[], environment);
         for (key, value) in &flags.set {
             settings.add_flag(key, value.clone());
+        }
+        if nothing && settings.is_empty() {
+            settings.conflict(
+                DEFAULT_FILE,
+                "there is none in this folder; --config FILE names another",
+            );
         }
         let config = Self::read(&mut settings);
         settings.finish()?;

@@ -1,6 +1,9 @@
 //! One handshake: TLS, policy, `hello`, registry, `welcome`.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use common::{
     ids::SessionId,
@@ -71,7 +74,7 @@ pub(super) async fn run(
     let established = establish(incoming, &context).instrument(span.clone()).await;
     let session = match established {
         Ok(session) => session,
-        Err(error) => return span.in_scope(|| report(&error)),
+        Err(error) => return span.in_scope(|| report(&error, &context)),
     };
     let admitted = admit(&session, seat, &context)
         .instrument(span.clone())
@@ -92,10 +95,11 @@ pub(super) async fn run(
     }
 }
 
-/// Scanners come here too, so it is no warning; who only sends a first packet makes no line at all.
-fn report(error: &HandshakeError) {
+/// Scanners come here too, so it is no warning; who only sends packets makes no line at all, and a flood few.
+fn report(error: &HandshakeError, context: &AcceptContext) {
     match error {
-        HandshakeError::Deadline | HandshakeError::Closed(Closed::TimedOut) => {
+        HandshakeError::Deadline
+        | HandshakeError::Closed(Closed::TimedOut | Closed::Transport(_)) => {
             debug!(%error, "no session");
         }
         HandshakeError::Closed(_)
@@ -103,7 +107,11 @@ fn report(error: &HandshakeError) {
         | HandshakeError::Denied(_)
         | HandshakeError::Control(_)
         | HandshakeError::NotHello
-        | HandshakeError::Duplicate(_) => info!(%error, "no session"),
+        | HandshakeError::Duplicate(_) => {
+            if let Some(left_out) = context.quiet.line(Instant::now()) {
+                info!(%error, left_out, "no session");
+            }
+        }
     }
 }
 

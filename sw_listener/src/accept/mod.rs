@@ -6,7 +6,7 @@ mod register;
 
 use std::{sync::Arc, time::Duration};
 
-use common::shutdown::Shutdown;
+use common::{quiet::Quiet, shutdown::Shutdown};
 use tokio_util::task::TaskTracker;
 
 use crate::{config::DuplicateUid, limits::StreamLimits, policy::Policy, registry::Registry};
@@ -30,6 +30,8 @@ pub struct AcceptContext {
     pub limits: StreamLimits,
     /// Sessions and handshakes.
     pub tasks: TaskTracker,
+    /// Handshakes that lead to nothing.
+    pub quiet: Quiet,
     /// When to stop.
     pub shutdown: Shutdown,
 }

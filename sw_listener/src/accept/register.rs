@@ -27,6 +27,7 @@ pub(super) async fn claim(
         let occupied = match context.registry.register(permit, live, evict) {
             Ok(registration) => {
                 if let Some(old) = evicted {
+                    warn!(uid = %old.uid(), old = %old.id, new = %live.id, "the session of this UID was replaced");
                     old.session.close(CloseCode::Replaced);
                 }
                 return Some(registration);
@@ -42,7 +43,6 @@ pub(super) async fn claim(
         if refuse && holder.is_alive(PROOF).await {
             return None;
         }
-        warn!(uid = %holder.uid(), old = %holder.id, new = %live.id, "replacing the session of this UID");
         evicted = Some(holder);
     }
 }

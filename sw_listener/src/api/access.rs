@@ -1,14 +1,18 @@
 //! Who may call the API, and under which name: tokens, and the guard against DNS rebinding.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use common::quiet::Quiet;
 use tracing::warn;
 
 use super::{ApiState, problem::Problem};
@@ -20,6 +24,8 @@ pub struct Access {
     address: SocketAddr,
     tokens: Vec<ApiToken>,
     hosts: Vec<String>,
+    /// Calls that were denied.
+    quiet: Quiet,
 }
 
 impl Access {
@@ -29,15 +35,16 @@ impl Access {
             address,
             tokens: config.tokens.clone(),
             hosts: config.hosts.clone(),
+            quiet: Quiet::default(),
         }
     }
 
     /// Decides about a request; health needs no token.
-    fn judge(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         if self.tokens.is_empty() {
-            return self.check_names(headers);
+            return self.check_names(uri, headers);
         }
-        if matches!(path, "/healthz" | "/readyz") {
+        if matches!(uri.path(), "/healthz" | "/readyz") {
             return Ok(());
         }
         let secret = bearer(headers).ok_or_else(|| {
@@ -73,40 +80,38 @@ impl Access {
 
     /// Without tokens, being able to connect is the permission. A web page in a browser on this machine could connect
     /// too, under its own name (DNS rebinding) or with an Origin; neither is us.
-    fn check_names(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|value| value.to_str().ok());
-        if !host.is_some_and(|host| self.is_ours(host)) {
-            let detail = format!(
-                "the Host header {:?} is not a name of this API; api_hosts can add it",
-                host.unwrap_or_default()
-            );
+    fn check_names(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        if let Some(authority) = uri.authority()
+            && !self.is_ours(authority.as_str())
+        {
+            return Err(host_not_allowed(authority.as_str()));
+        }
+        let mut hosts = headers.get_all(header::HOST).iter().peekable();
+        if hosts.peek().is_none() {
+            return Err(host_not_allowed(""));
+        }
+        for host in hosts {
+            let host = host.to_str().unwrap_or_default();
+            if !self.is_ours(host) {
+                return Err(host_not_allowed(host));
+            }
+        }
+        let foreign = |origin: &HeaderValue| {
+            let host = origin
+                .to_str()
+                .ok()
+                .and_then(|origin| origin.split_once("://"));
+            !host.is_some_and(|(_, host)| self.is_ours(host))
+        };
+        if headers.get_all(header::ORIGIN).iter().any(foreign) {
+            let detail = "requests of other web sites are not taken";
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "host_not_allowed",
+                "origin_not_allowed",
                 detail,
             ));
         }
-        let origin = headers.get(header::ORIGIN).map(HeaderValue::to_str);
-        match origin {
-            None => Ok(()),
-            Some(Ok(origin))
-                if origin
-                    .split_once("://")
-                    .is_some_and(|(_, host)| self.is_ours(host)) =>
-            {
-                Ok(())
-            }
-            Some(_) => {
-                let detail = "requests of other web sites are not taken";
-                Err(Problem::new(
-                    StatusCode::FORBIDDEN,
-                    "origin_not_allowed",
-                    detail,
-                ))
-            }
-        }
+        Ok(())
     }
 
     fn is_ours(&self, host: &str) -> bool {
@@ -133,6 +138,12 @@ impl Access {
     }
 }
 
+fn host_not_allowed(host: &str) -> Problem {
+    let detail =
+        format!("the Host header {host:?} is not a name of this API; api_hosts can add it");
+    Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail)
+}
+
 /// The token (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
@@ -146,11 +157,13 @@ pub(super) async fn check(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    let (method, path) = (request.method(), request.uri().path());
-    match state.access.judge(method, path, request.headers()) {
+    let (method, uri) = (request.method(), request.uri());
+    match state.access.judge(method, uri, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => {
-            warn!(%method, path = ?path, code = problem.code(), "API call denied");
+            if let Some(left_out) = state.access.quiet.line(Instant::now()) {
+                warn!(%method, path = ?uri.path(), code = problem.code(), left_out, "API call denied");
+            }
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer");
@@ -195,7 +208,9 @@ mod tests {
     fn names_that_are_ours_and_names_that_are_not() {
         let access = access(&[]);
         let allowed = |pairs: &[(&'static str, &'static str)]| {
-            access.judge(&Method::GET, "/list", &headers(pairs)).is_ok()
+            access
+                .judge(&Method::GET, &Uri::from_static("/list"), &headers(pairs))
+                .is_ok()
         };
         for host in [
             "localhost:8080",
@@ -234,7 +249,9 @@ mod tests {
                 .map(|token| ("authorization", token))
                 .into_iter()
                 .collect();
-            access.judge(&method, path, &headers(&pairs)).is_ok()
+            access
+                .judge(&method, &path.parse().unwrap(), &headers(&pairs))
+                .is_ok()
         };
         assert!(judge(Method::GET, "/list", Some("Bearer secret")));
         assert!(judge(Method::GET, "/healthz", None));

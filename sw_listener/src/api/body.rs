@@ -60,6 +60,15 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take a list as the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "the body must be a JSON object";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_field",
+            detail,
+        ));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -32,8 +32,7 @@ struct OpenRequest {
     connect_port: u16,
     bind_address: Option<IpAddr>,
     reason: Option<String>,
-    #[serde(default)]
-    allow_sources: Vec<String>,
+    allow_sources: Option<Vec<String>>,
     max_connections: Option<u32>,
     idle_timeout_seconds: Option<u32>,
 }
@@ -62,6 +61,10 @@ pub(super) async fn close(
     let has_body = request.headers().contains_key(header::CONTENT_TYPE);
     let request: CloseRequest = match query {
         Some(query) if !has_body => from_query(&query)?,
+        None if !has_body => {
+            let why = "is missing: ?port=9000, or a JSON body with Content-Type: application/json";
+            return Err(Problem::field("port", why));
+        }
         _ => body::read(request).await?,
     };
     if request.drain_seconds > MAX_DRAIN {
@@ -85,6 +88,7 @@ fn from_query(query: &str) -> Result<CloseRequest, Problem> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let wrong = || Problem::field(name, format!("must be a number, not {value:?}"));
         match name {
+            "port" if port.is_some() => return Err(Problem::field(name, "stands twice")),
             "port" => port = Some(value.parse().map_err(|_| wrong())?),
             "drain_seconds" => drain_seconds = value.parse().map_err(|_| wrong())?,
             _ => {
@@ -133,17 +137,34 @@ fn prove(raw: OpenRequest) -> Result<opening::Request, Problem> {
         port: raw.port,
         target,
         options: Options {
-            bind_address: raw.bind_address.unwrap_or(Options::default().bind_address),
+            bind_address: bind_address(raw.bind_address)?,
             reason: raw.reason,
-            allow_sources: raw
-                .allow_sources
-                .iter()
-                .map(|text| network(text))
-                .collect::<Result<_, _>>()?,
+            allow_sources: networks(raw.allow_sources)?,
             max_connections: raw.max_connections,
             idle_timeout_seconds: raw.idle_timeout_seconds,
         },
     })
+}
+
+fn bind_address(asked: Option<IpAddr>) -> Result<IpAddr, Problem> {
+    let address = asked.unwrap_or(Options::default().bind_address);
+    if address.is_multicast() || address == IpAddr::from([255, 255, 255, 255]) {
+        let why = format!("{address} is not an address that clients can connect to");
+        return Err(Problem::field("bind_address", why));
+    }
+    Ok(address)
+}
+
+/// An empty list would be an opening for nobody, and is more likely a mistake.
+fn networks(asked: Option<Vec<String>>) -> Result<Vec<IpNet>, Problem> {
+    let Some(texts) = asked else {
+        return Ok(Vec::new());
+    };
+    if texts.is_empty() {
+        let why = "must name a network; leave it out to allow every source";
+        return Err(Problem::field("allow_sources", why));
+    }
+    texts.iter().map(|text| network(text)).collect()
 }
 
 /// `192.0.2.0/24`, or one address.

@@ -1,6 +1,6 @@
 //! The HTTP server: bounded connections, bounded time for the head of a request.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -10,13 +10,13 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// Connections at the same time; further ones wait in the kernel.
+/// Connections at the same time. When there are more, the oldest is cut: calls take milliseconds, so it is one that only
+/// holds its place.
 const MAX_CONNECTIONS: usize = 256;
 /// How long the head of a request may take, the time between requests included.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -25,27 +25,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled; then no new requests are taken and the running ones end.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let accept = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            accepted = accept => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
         match accepted {
             Ok((tcp, peer)) => {
+                make_room(&mut by_age);
                 let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
+                by_age.push_back(connections.spawn(async move {
                     if let Err(error) = connection(tcp, router, stop).await {
                         debug!(%peer, %error, "API connection ended");
                     }
-                    drop(place);
-                });
+                }));
             }
             Err(error) => {
                 warn!(%error, "cannot accept API connections for now; trying on");
@@ -54,6 +50,19 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         }
     }
     while connections.join_next().await.is_some() {}
+}
+
+/// Forgets connections that have ended, and cuts the oldest if that is not enough.
+fn make_room(by_age: &mut VecDeque<AbortHandle>) {
+    if by_age.len() < MAX_CONNECTIONS {
+        return;
+    }
+    by_age.retain(|connection| !connection.is_finished());
+    if by_age.len() >= MAX_CONNECTIONS
+        && let Some(oldest) = by_age.pop_front()
+    {
+        oldest.abort();
+    }
 }
 
 async fn connection(

@@ -74,7 +74,11 @@ impl FileStore {
         let mut bytes = serde_json::to_vec_pretty(&document)
             .map_err(|error| io("write", &temporary)(error.into()))?;
         bytes.push(b'\n');
-        write_synced(&temporary, &bytes).map_err(io("write", &temporary))?;
+        write_synced(&temporary, &bytes).map_err(|error| {
+            // On a full disk, half a file would take the room that mends it.
+            let _ = fs::remove_file(&temporary);
+            io("write", &temporary)(error)
+        })?;
         let before = fs::read(&path).ok();
         fs::rename(&temporary, &path).map_err(io("rename", &temporary))?;
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
