@@ -99,8 +99,7 @@ pub(crate) struct Dialled {
 /// [`DialError::Load`] or [`DialError::Tls`].
 pub(crate) fn client_config(config: &Config) -> Result<quinn::ClientConfig, DialError> {
     let files = &config.files;
-    let credentials = tls::load_credentials(&files.chain, &files.key, files.permissions)?;
-    let servers = tls::load_ca(&files.ca)?;
+    let (credentials, servers) = files.load()?;
     let crypto =
         tls::client_config(credentials, servers, config.legacy_protocol).map_err(|source| {
             DialError::Tls {

@@ -35,6 +35,44 @@ pub enum KeyPermissions {
     AllowInsecure,
 }
 
+/// The files of a daemon: its own certificate and key, and the CAs of its peers.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub chain: PathBuf,
+    /// The leaf's key.
+    pub key: PathBuf,
+    /// The CA bundle for the other side.
+    pub ca: PathBuf,
+    /// Whether others may be able to read the key.
+    pub permissions: KeyPermissions,
+}
+
+impl CertificateFiles {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file and what to do.
+    pub fn load(&self) -> Result<(Credentials, RootCertStore), LoadError> {
+        let credentials = Credentials {
+            chain: load_certificates(&self.chain)?,
+            key: load_key(&self.key, self.permissions)?,
+        };
+        Ok((credentials, load_ca(&self.ca)?))
+    }
+}
+
+impl From<bool> for KeyPermissions {
+    /// The setting `allow_insecure_key_permissions`.
+    fn from(allow_insecure: bool) -> Self {
+        if allow_insecure {
+            Self::AllowInsecure
+        } else {
+            Self::Strict
+        }
+    }
+}
+
 /// Why a file could not be used.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -80,26 +118,11 @@ pub enum LoadError {
     },
 }
 
-/// Reads a certificate chain (leaf first) and its key.
-///
-/// # Errors
-/// [`LoadError`] names the file and what to do.
-pub fn load_credentials(
-    chain: &Path,
-    key: &Path,
-    permissions: KeyPermissions,
-) -> Result<Credentials, LoadError> {
-    Ok(Credentials {
-        chain: load_certificates(chain)?,
-        key: load_key(key, permissions)?,
-    })
-}
-
 /// Reads a bundle of CA certificates.
 ///
 /// # Errors
 /// [`LoadError`] names the file and what to do.
-pub fn load_ca(path: &Path) -> Result<RootCertStore, LoadError> {
+fn load_ca(path: &Path) -> Result<RootCertStore, LoadError> {
     let mut store = RootCertStore::empty();
     for (index, certificate) in load_certificates(path)?.into_iter().enumerate() {
         store

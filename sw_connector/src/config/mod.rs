@@ -10,7 +10,7 @@ use common::{
     session::quic::TransportSettings,
     target::Target,
     telemetry::{LogFormat, LogLevel},
-    tls::{self, KeyPermissions},
+    tls::{self, CertificateFiles},
 };
 
 pub use self::keys::help;
@@ -44,19 +44,6 @@ pub struct Config {
     pub log_level: LogLevel,
     /// How to log.
     pub log_format: LogFormat,
-}
-
-/// Files of the connector's own certificate and of the listener's CA.
-#[derive(Debug, Clone)]
-pub struct CertificateFiles {
-    /// The chain, leaf first.
-    pub chain: PathBuf,
-    /// The leaf's key.
-    pub key: PathBuf,
-    /// The CA bundle for listeners.
-    pub ca: PathBuf,
-    /// Whether others may be able to read the key.
-    pub permissions: KeyPermissions,
 }
 
 /// A listener to hold a session to.
@@ -155,11 +142,7 @@ fn read_files(s: &mut Settings) -> CertificateFiles {
             "the private key of client_cert_path (PEM)",
         ),
         ca: s.required_path("ca_cert_path", "the CA certificates for the listener (PEM)"),
-        permissions: if insecure {
-            KeyPermissions::AllowInsecure
-        } else {
-            KeyPermissions::Strict
-        },
+        permissions: insecure.into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{
     session::quic::{EndpointKeys, KeyDerivationError, TransportSettings},
     shard::Shards,
-    tls::{self, LoadError, TlsError},
+    tls::{self, CertificateFiles, LoadError, TlsError},
 };
 use quinn::Endpoint;
 use thiserror::Error;
@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::{AcceptContext, handshake};
 use crate::{
     admission::{self, Admission, Verdict},
-    config::{AdmissionConfig, CertificateFiles, Config},
+    config::{AdmissionConfig, Config},
 };
 
 /// Why no endpoint could be configured.
@@ -51,8 +51,7 @@ pub struct EndpointSetup {
 /// [`EndpointError`] names the file.
 pub fn set_up(config: &Config) -> Result<EndpointSetup, EndpointError> {
     let files = &config.files;
-    let credentials = tls::load_credentials(&files.chain, &files.key, files.permissions)?;
-    let clients = tls::load_ca(&files.ca)?;
+    let (credentials, clients) = files.load()?;
     let keys = EndpointKeys::derive(&credentials.key)?;
     let crypto =
         tls::server_config(credentials, clients, config.legacy_protocol).map_err(|source| {

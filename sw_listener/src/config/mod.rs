@@ -15,7 +15,7 @@ use common::{
     config::{Problems, Settings},
     session::quic::TransportSettings,
     telemetry::{LogFormat, LogLevel},
-    tls::KeyPermissions,
+    tls::CertificateFiles,
 };
 
 pub use self::{
@@ -62,19 +62,6 @@ pub struct Config {
     pub log_level: LogLevel,
     /// How to log.
     pub log_format: LogFormat,
-}
-
-/// Files of the listener's own certificate and of the connectors' CAs.
-#[derive(Debug, Clone)]
-pub struct CertificateFiles {
-    /// The chain, leaf first.
-    pub chain: PathBuf,
-    /// The leaf's key.
-    pub key: PathBuf,
-    /// The CA bundle for client certificates.
-    pub ca: PathBuf,
-    /// Whether others may be able to read the key.
-    pub permissions: KeyPermissions,
 }
 
 /// The HTTP API.
@@ -247,11 +234,7 @@ fn read_files(s: &mut Settings) -> CertificateFiles {
             "ca_path",
             "the CA certificates for connectors (PEM); `sw_listener pki init` makes one",
         ),
-        permissions: if insecure {
-            KeyPermissions::AllowInsecure
-        } else {
-            KeyPermissions::Strict
-        },
+        permissions: insecure.into(),
     }
 }
 
