@@ -100,7 +100,7 @@ fn sources_that_an_opening_does_not_allow_are_reset_and_counted() {
     let world = World::new();
     let target = Target::greeter("hello");
     let opening = world.open_with(target.address, &json!({"allow_sources": ["192.0.2.0/24"]}));
-    assert_eq!(client::download(opening).end, RESET);
+    assert_eq!(client::end_of(opening), RESET);
     let opening = world.open_with(target.address, &json!({"allow_sources": ["127.0.0.0/8"]}));
     client::expect(&mut client::connect(opening), b"hello");
     let denied: Vec<_> = world.listener.api.list();
