@@ -125,7 +125,7 @@ impl Client {
         if !by_peer || lasted >= SUCCESS {
             self.backoff.reset();
         }
-        if closed == Closed::Locally && self.context.shutdown.is_draining() {
+        if self.context.shutdown.is_draining() {
             return Duration::ZERO;
         }
         self.failed(&format!("session lost: {closed}"), closed.reaction())

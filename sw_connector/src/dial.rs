@@ -15,7 +15,7 @@ use common::{
         read_frame, write_frame,
     },
     target::Host,
-    tls::{self, LoadError, TlsError},
+    tls::{self, LoadErrors, TlsError},
     wire::{
         Protocol,
         close::Reaction,
@@ -42,7 +42,7 @@ pub(crate) enum DialError {
     #[error("{0} has no address")]
     NoAddress(String),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] LoadErrors),
     #[error("{}: {source}", .certificate.display())]
     Tls {
         certificate: PathBuf,

@@ -7,7 +7,7 @@ use common::{
         Closed,
         control::{ControlLoop, Goaway},
     },
-    wire::{Protocol, close::CloseCode},
+    wire::close::CloseCode,
 };
 use tracing::{Instrument, info, info_span, warn};
 
@@ -124,7 +124,6 @@ fn announce(live: &LiveSession) {
              upgrade the connector"
         ),
     }
-    debug_assert!(live.hello.is_some() || live.session.protocol() == Protocol::V1);
 }
 
 fn farewell(live: &LiveSession, closed: &Closed) {

@@ -111,6 +111,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     systemd::ready("serving");
     let shutdown = server.shutdown.clone();
     let faulty = tokio::select! {
+        biased;
         () = shutdown.draining() => false,
         // No task ends before a signal, unless it is broken; a restart may mend that.
         _ = server.tasks.join_next() => true,

@@ -1,6 +1,7 @@
 //! PEM files (RFC 7468). The one place that uses `rustls-pemfile`.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -52,13 +53,17 @@ impl CertificateFiles {
     /// Reads all of them.
     ///
     /// # Errors
-    /// [`LoadError`] names the file and what to do.
-    pub fn load(&self) -> Result<(Credentials, RootCertStore), LoadError> {
-        let credentials = Credentials {
-            chain: load_certificates(&self.chain)?,
-            key: load_key(&self.key, self.permissions)?,
-        };
-        Ok((credentials, load_ca(&self.ca)?))
+    /// [`LoadErrors`]: every file that cannot be used, and what to do.
+    pub fn load(&self) -> Result<(Credentials, RootCertStore), LoadErrors> {
+        let chain = load_certificates(&self.chain);
+        let key = load_key(&self.key, self.permissions);
+        match (chain, key, load_ca(&self.ca)) {
+            (Ok(chain), Ok(key), Ok(ca)) => Ok((Credentials { chain, key }, ca)),
+            (chain, key, ca) => {
+                let errors = [chain.err(), key.err(), ca.err()];
+                Err(LoadErrors(errors.into_iter().flatten().collect()))
+            }
+        }
     }
 }
 
@@ -70,6 +75,22 @@ impl From<bool> for KeyPermissions {
         } else {
             Self::Strict
         }
+    }
+}
+
+/// Every file that could not be used.
+#[derive(Debug, Error)]
+pub struct LoadErrors(Vec<LoadError>);
+
+impl fmt::Display for LoadErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
     }
 }
 
@@ -291,6 +312,20 @@ mod tests {
             0
         );
         assert_ne!(0o440 & forbidden(key, None), 0);
+    }
+
+    #[test]
+    fn every_file_that_cannot_be_used_is_named() {
+        let files = CertificateFiles {
+            chain: "/nowhere/a.crt".into(),
+            key: "/nowhere/a.key".into(),
+            ca: "/nowhere/ca.crt".into(),
+            permissions: KeyPermissions::Strict,
+        };
+        let text = files.load().unwrap_err().to_string();
+        for name in ["a.crt", "a.key", "ca.crt"] {
+            assert!(text.contains(name), "{text}");
+        }
     }
 
     #[test]

@@ -10,5 +10,5 @@ pub fn is_server_name(text: &str) -> bool {
 
 pub use self::{
     config::{TlsError, client_config, server_config},
-    load::{CertificateFiles, Credentials, KeyPermissions, LoadError},
+    load::{CertificateFiles, Credentials, KeyPermissions, LoadError, LoadErrors},
 };

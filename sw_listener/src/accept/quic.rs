@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{
     session::quic::{EndpointKeys, KeyDerivationError, TransportSettings},
     shard::Shards,
-    tls::{self, CertificateFiles, LoadError, TlsError},
+    tls::{self, CertificateFiles, LoadErrors, TlsError},
 };
 use quinn::Endpoint;
 use thiserror::Error;
@@ -20,9 +20,9 @@ use crate::{
 /// Why no endpoint could be configured.
 #[derive(Debug, Error)]
 pub enum EndpointError {
-    /// A file cannot be used.
+    /// Files cannot be used.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] LoadErrors),
     /// The files do not go together.
     #[error("{certificate}: {source}", certificate = .files.chain.display())]
     Tls {
