@@ -55,14 +55,6 @@ pub fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-/// How a connection ends for a client that sends nothing. A reset can come so soon that connecting fails with it.
-pub fn end_of(address: SocketAddr) -> End {
-    match try_connect(address) {
-        Ok(tcp) => read_all(&tcp).end,
-        Err(error) => End::Error(error.kind()),
-    }
-}
-
 /// A client with a tiny receive buffer, for one that does not read.
 pub fn connect_small(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -131,10 +123,20 @@ pub fn reset(tcp: TcpStream) {
         .unwrap();
 }
 
-/// Connects and reads all.
+/// Connects and reads all. A reset can come so soon that connecting already fails with it: that is an end like any other.
+///
+/// # Panics
+/// When nobody listens.
 pub fn download(address: SocketAddr) -> Received {
-    let tcp = connect(address);
-    read_all(&tcp)
+    match try_connect(address) {
+        Ok(tcp) => read_all(&tcp),
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Received {
+            bytes: 0,
+            sha256: Digest::default().finish(),
+            end: RESET,
+        },
+        Err(error) => panic!("cannot connect to {address}: {error}"),
+    }
 }
 
 /// Sends noise and a FIN, and reads the answer.

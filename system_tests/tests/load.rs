@@ -226,7 +226,7 @@ fn running_out_of_descriptors_is_survived() {
 fn clients_beyond_the_limit_of_open_files_are_reset_and_the_api_answers() {
     let target = Target::echo();
     let (world, opening, many) = crowded("-n 64", &target);
-    assert_eq!(client::end_of(opening), client::RESET);
+    assert_eq!(client::download(opening).end, client::RESET);
     assert_eq!(world.listener.api.connectors().len(), 1);
     drop(many);
     expect_served_again(&world, opening);

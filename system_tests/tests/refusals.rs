@@ -1,11 +1,11 @@
 //! A target that cannot be reached becomes a reset for the client, and one line in each log that says why.
 
-use std::{io::ErrorKind, net::SocketAddr};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use system_tests::{
     api::open_body,
-    client::{self, RESET},
+    client::{self, End, RESET},
     target::{self, Target},
     until,
     world::{UID, World},
@@ -87,12 +87,15 @@ fn metadata_addresses_are_never_dialled_unless_listed() {
 #[test]
 fn a_client_that_has_sent_data_is_reset_all_the_same() {
     let world = World::new();
-    let tcp = client::connect(world.open(target::nobody()));
-    // An error of a socket is told once: to whoever uses it first after the reset.
-    match client::send_noise(&tcp, 1, 1 << 20) {
-        Ok(()) => assert_eq!(client::read_all(&tcp).end, RESET),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-    }
+    let opening = world.open(target::nobody());
+    // An error of a socket is told once: to whoever uses it first after the reset, be it connecting.
+    let end = client::try_connect(opening)
+        .and_then(|tcp| client::send_noise(&tcp, 1, 1 << 20).map(|()| tcp))
+        .map_or_else(
+            |error| End::Error(error.kind()),
+            |tcp| client::read_all(&tcp).end,
+        );
+    assert_eq!(end, RESET);
 }
 
 #[test]
@@ -100,7 +103,7 @@ fn sources_that_an_opening_does_not_allow_are_reset_and_counted() {
     let world = World::new();
     let target = Target::greeter("hello");
     let opening = world.open_with(target.address, &json!({"allow_sources": ["192.0.2.0/24"]}));
-    assert_eq!(client::end_of(opening), RESET);
+    assert_eq!(client::download(opening).end, RESET);
     let opening = world.open_with(target.address, &json!({"allow_sources": ["127.0.0.0/8"]}));
     client::expect(&mut client::connect(opening), b"hello");
     let denied: Vec<_> = world.listener.api.list();
@@ -115,7 +118,7 @@ fn clients_beyond_the_limit_of_an_opening_are_reset() {
     let opening = world.open_with(target.address, &json!({"max_connections": 1}));
     let mut first = client::connect(opening);
     client::echo(&mut first, b"one");
-    assert_eq!(client::end_of(opening), RESET);
+    assert_eq!(client::download(opening).end, RESET);
     client::echo(&mut first, b"still there");
     drop(first);
     world.listener.api.wait_streams(UID, 0);
