@@ -6,6 +6,7 @@
 
 pub mod link;
 pub mod netns;
+pub mod settings;
 mod site;
 mod tun;
 

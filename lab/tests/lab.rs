@@ -1,6 +1,7 @@
 //! A lab in real time, with datagrams. Needs root, iproute2 and `/dev/net/tun`.
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test")]
+
 use std::{
     collections::HashSet,
     io::Write,
