@@ -64,7 +64,10 @@ fn execute(cli: &Cli) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let _entered = runtime.enter();
     // From here on a signal does not end this process, which has to remove what it makes.
-    let ends = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let ends = [
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    ];
     let lab = Lab::new(Conditions::default(), cli.seed)?;
     apply(&lab, &cli.settings);
     let [a, b] = Side::BOTH.map(|side| lab.namespace(side).name());
@@ -72,8 +75,7 @@ fn execute(cli: &Cli) -> anyhow::Result<ExitCode> {
     let (sender, events) = mpsc::channel(16);
     let command = start(&lab, &cli.command, sender.clone())?;
     thread::spawn(move || read_input(&sender));
-    let [interrupt, terminate] = ends;
-    let code = runtime.block_on(run(&lab, events, [interrupt?, terminate?], command));
+    let code = runtime.block_on(run(&lab, events, ends, command));
     for (name, direction) in ["A to B", "B to A"].iter().zip(Direction::BOTH) {
         eprintln!("lab: {name}: {}", lab.counts(direction));
     }

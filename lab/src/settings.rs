@@ -14,6 +14,7 @@ Settings, for both directions, or for one of them after `ab.` (from A to B) or `
   delay=25ms          from the last bit sent to the arrival
   jitter=5ms          up to so much more delay, without reordering
   loss=1%             each packet for itself
+  loss=5%/20ms        in bursts of 20 ms in the mean
   loss=5%/8           in bursts of 8 packets in the mean
   reorder=25%/10ms    so many packets are held back for so long
   duplicate=1%        packets that come twice
@@ -112,7 +113,7 @@ fn change(name: &str, value: &str) -> Result<Change, SettingError> {
         "up" => (yes(value).map(Change::Up), "yes"),
         "delay" => (time(value).map(Change::Delay), "25ms"),
         "jitter" => (time(value).map(Change::Jitter), "5ms"),
-        "loss" => (loss(value).map(Change::Loss), "1% or 5%/8"),
+        "loss" => (loss(value).map(Change::Loss), "1% or 5%/20ms"),
         "reorder" => (reorder(value).map(Change::Reorder), "25%/10ms"),
         "duplicate" => (share(value).map(Change::Duplicate), "1%"),
         "corrupt" => (share(value).map(Change::Corrupt), "1%"),
@@ -169,7 +170,10 @@ fn loss(value: &str) -> Option<Loss> {
     let Some((loss, length)) = value.split_once('/') else {
         return share(value).map(Loss::Random);
     };
-    let loss = share(loss).filter(|loss| *loss < 1.0)?;
+    let loss = share(loss).filter(|loss| *loss > 0.0 && *loss < 1.0)?;
+    if let Some(length) = time(length) {
+        return Some(Loss::fades(loss, length));
+    }
     let length = scaled(length, &[("", 1.0)]).filter(|length| *length >= 1.0)?;
     Some(Loss::bursts(loss, length))
 }

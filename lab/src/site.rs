@@ -60,7 +60,7 @@ pub enum SetupError {
     #[error(transparent)]
     Namespace(#[from] CreateError),
     /// A device is missing.
-    #[error("cannot make the TUN device {NAME} in {namespace}, which needs root and /dev/net/tun")]
+    #[error("cannot make the TUN device {NAME} in {namespace}, which needs /dev/net/tun")]
     Device {
         /// Where.
         namespace: String,

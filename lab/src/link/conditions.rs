@@ -53,27 +53,39 @@ pub enum QueueLimit {
     Bytes(usize),
 }
 
+impl Conditions {
+    /// A link that does nothing to packets.
+    pub const PERFECT: Self = Self {
+        up: true,
+        delay: Duration::ZERO,
+        jitter: Duration::ZERO,
+        loss: Loss::None,
+        reorder: Reorder {
+            probability: 0.0,
+            late: Duration::ZERO,
+        },
+        duplicate: 0.0,
+        corrupt: 0.0,
+        tamper: 0.0,
+        rate: None,
+        queue: QueueLimit::USUAL,
+        mtu: None,
+    };
+}
+
 impl Default for Conditions {
     fn default() -> Self {
-        Self {
-            up: true,
-            delay: Duration::ZERO,
-            jitter: Duration::ZERO,
-            loss: Loss::None,
-            reorder: Reorder::default(),
-            duplicate: 0.0,
-            corrupt: 0.0,
-            tamper: 0.0,
-            rate: None,
-            queue: QueueLimit::default(),
-            mtu: None,
-        }
+        Self::PERFECT
     }
 }
 
-/// 50 ms: what a router of today has, more or less.
+impl QueueLimit {
+    /// 50 ms: what a router of today has, more or less.
+    pub const USUAL: Self = Self::Time(Duration::from_millis(50));
+}
+
 impl Default for QueueLimit {
     fn default() -> Self {
-        Self::Time(Duration::from_millis(50))
+        Self::USUAL
     }
 }

@@ -108,7 +108,9 @@ impl Link {
             self.counts.too_big += 1;
             return None;
         }
-        let lost = self.losses.next(self.conditions.loss, &mut self.random);
+        let lost = self
+            .losses
+            .next(now, self.conditions.loss, &mut self.random);
         if lost || !self.conditions.up {
             self.counts.lost += 1;
             return None;

@@ -32,7 +32,9 @@ pub struct Namespace {
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// `ip netns add` has failed.
-    #[error("cannot make the network namespace {name}, which needs root")]
+    #[error(
+        "cannot make the network namespace {name}, which needs root, and in a container all privileges"
+    )]
     Add {
         /// What it should have been called.
         name: String,

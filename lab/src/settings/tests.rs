@@ -34,6 +34,8 @@ fn every_setting_has_its_value() {
         QueueLimit::Time(Duration::from_secs(1))
     );
     assert_eq!(conditions("loss=5%/8").loss, Loss::bursts(0.05, 8.0));
+    let fade = Loss::fades(0.05, Duration::from_millis(20));
+    assert_eq!(conditions("loss=5%/20ms").loss, fade);
     assert_eq!(conditions(&format!("{text} rate=none mtu=none")).rate, None);
     assert_eq!(conditions("mtu=1280 mtu=none"), Conditions::default());
 }
@@ -65,15 +67,21 @@ fn what_is_wrong_is_named() {
         ("delay=5", r#"delay cannot be "5"; 25ms would do"#),
         ("delay=-5ms", r#"delay cannot be "-5ms"; 25ms would do"#),
         ("delay=1e300s", r#"delay cannot be "1e300s"; 25ms would do"#),
-        ("loss=101%", r#"loss cannot be "101%"; 1% or 5%/8 would do"#),
-        ("loss=NaN%", r#"loss cannot be "NaN%"; 1% or 5%/8 would do"#),
+        (
+            "loss=101%",
+            r#"loss cannot be "101%"; 1% or 5%/20ms would do"#,
+        ),
+        (
+            "loss=NaN%",
+            r#"loss cannot be "NaN%"; 1% or 5%/20ms would do"#,
+        ),
         (
             "loss=100%/8",
-            r#"loss cannot be "100%/8"; 1% or 5%/8 would do"#,
+            r#"loss cannot be "100%/8"; 1% or 5%/20ms would do"#,
         ),
         (
             "loss=1%/0.5",
-            r#"loss cannot be "1%/0.5"; 1% or 5%/8 would do"#,
+            r#"loss cannot be "1%/0.5"; 1% or 5%/20ms would do"#,
         ),
         ("reorder=1%", r#"reorder cannot be "1%"; 25%/10ms would do"#),
         ("ab.mtu=big", r#"mtu cannot be "big"; 1280 would do"#),

@@ -18,9 +18,10 @@ fn any_conditions(random: &mut SmallRng, may_reorder: bool) -> Conditions {
         up: sometimes(1.0) < 0.9,
         delay: MS.mul_f64(sometimes(100.0)),
         jitter: MS.mul_f64(sometimes(20.0)),
-        loss: match sometimes(3.0) {
+        loss: match sometimes(4.0) {
             0.0..1.0 => Loss::None,
             1.0..2.0 => Loss::Random(sometimes(0.5)),
+            2.0..3.0 => Loss::fades(0.1, MS.mul_f64(sometimes(20.0))),
             _ => Loss::bursts(sometimes(0.5), 1.0 + sometimes(20.0)),
         },
         reorder,

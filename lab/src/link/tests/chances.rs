@@ -5,8 +5,8 @@ use crate::link::Loss;
 
 const COUNT: u32 = 100_000;
 
-/// For each packet, in order, whether it was lost.
-fn losses(loss: Loss, seed: u64) -> Vec<bool> {
+/// For each packet, in order, whether it was lost; one is sent each `gap`.
+fn losses_each(gap: Duration, loss: Loss, seed: u64) -> Vec<bool> {
     let mut link = Link::new(
         Conditions {
             loss,
@@ -14,13 +14,17 @@ fn losses(loss: Loss, seed: u64) -> Vec<bool> {
         },
         seed,
     );
-    let arrived = run(&mut link, COUNT, 4, Duration::ZERO);
+    let arrived = run(&mut link, COUNT, 4, gap);
     let mut lost = vec![true; COUNT as usize];
     for number in numbers(&arrived) {
         lost[number as usize] = false;
     }
     assert_conserved(&link);
     lost
+}
+
+fn losses(loss: Loss, seed: u64) -> Vec<bool> {
+    losses_each(Duration::ZERO, loss, seed)
 }
 
 fn share(lost: &[bool]) -> f64 {
@@ -73,6 +77,35 @@ fn both_states_of_a_burst_have_their_own_loss() {
         6,
     );
     assert!((share(&lost) - 0.35).abs() < 0.02);
+}
+
+#[test]
+fn fades_are_as_long_and_as_many_as_asked_for() {
+    let loss = Loss::fades(0.2, 10 * MS);
+    // Ten packets each millisecond: a bad time has a hundred.
+    let lost = losses_each(MS / 10, loss, 11);
+    let (share_lost, burst) = (share(&lost), mean_burst(&lost));
+    assert!((share_lost - 0.2).abs() < 0.06, "{share_lost}");
+    assert!((burst - 100.0).abs() < 30.0, "{burst}");
+    // One each second: it has long been forgotten how the last one fared.
+    let lost = losses_each(SECOND, loss, 11);
+    let (share_lost, burst) = (share(&lost), mean_burst(&lost));
+    assert!((share_lost - 0.2).abs() < 0.01, "{share_lost}");
+    assert!((burst - 1.25).abs() < 0.05, "{burst}");
+}
+
+#[test]
+fn a_fade_begins_well_and_may_be_nothing_at_all() {
+    for (good, bad) in [(MS, Duration::ZERO), (Duration::ZERO, Duration::ZERO)] {
+        let fade = Loss::Fade { good, bad };
+        assert_eq!(share(&losses_each(MS, fade, 12)), 0.0);
+        assert_eq!(share(&losses(fade, 12)), 0.0);
+    }
+    assert_eq!(
+        share(&losses(Loss::fades(0.5, MS), 12)),
+        0.0,
+        "no time passes"
+    );
 }
 
 #[test]
