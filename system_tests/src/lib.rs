@@ -10,6 +10,7 @@ pub mod binaries;
 pub mod client;
 pub mod connector;
 pub mod daemon;
+pub mod far;
 pub mod http;
 pub mod legacy;
 pub mod listener;

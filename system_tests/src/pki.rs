@@ -51,13 +51,14 @@ impl Ca {
 
     /// For a listener on loopback.
     pub fn server(&self) -> Issued {
+        self.server_at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+    }
+
+    /// For a listener on these addresses.
+    pub fn server_at(&self, addresses: &[IpAddr]) -> Issued {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        for ip in [
-            IpAddr::from(Ipv4Addr::LOCALHOST),
-            Ipv6Addr::LOCALHOST.into(),
-        ] {
-            params.subject_alt_names.push(SanType::IpAddress(ip));
-        }
+        let names = addresses.iter().map(|ip| SanType::IpAddress(*ip));
+        params.subject_alt_names.extend(names);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
     }
