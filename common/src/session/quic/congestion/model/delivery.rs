@@ -12,12 +12,15 @@ use std::{
 
 use super::units::rate;
 
-/// Records per round trip. A packet is taken to be sent up to 1/64 RTT earlier than it was, which makes its sample
+/// Records per round trip. A packet is taken to be sent up to 1/32 RTT earlier than it was, which makes its sample
 /// longer by as much and leaves the rate as it is.
-const PER_ROUND_TRIP: u32 = 64;
+const PER_ROUND_TRIP: u32 = 32;
 
-/// Most records, each 64 bytes: four round trips. Older ones give no sample.
-const MAX_RECORDS: usize = 256;
+/// Most records, each 64 bytes. When there are more, every second one goes, which makes samples longer again.
+const MAX_RECORDS: usize = 128;
+
+/// Records that stay allocated while nothing is in flight: sessions are idle most of the time.
+const IDLE_RECORDS: usize = 8;
 
 /// A delivery rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +78,8 @@ impl Sampler {
         if idle {
             self.first_sent = now;
             self.delivered_at = now;
+            self.records.clear();
+            self.records.shrink_to(IDLE_RECORDS);
         }
         let spacing = rtt / PER_ROUND_TRIP;
         let last = self.records.back();
@@ -82,7 +87,7 @@ impl Sampler {
             return;
         }
         if self.records.len() == MAX_RECORDS {
-            self.records.pop_front();
+            self.thin_out();
         }
         self.records.push_back(Record {
             sent: now,
@@ -90,6 +95,14 @@ impl Sampler {
             delivered: self.delivered,
             delivered_at: self.delivered_at,
             limited: self.delivered < self.limited_until,
+        });
+    }
+
+    fn thin_out(&mut self) {
+        let mut keep = false;
+        self.records.retain(|_| {
+            keep = !keep;
+            keep
         });
     }
 
@@ -106,7 +119,7 @@ impl Sampler {
     }
 
     /// The sample of the ACK frame whose packets were just reported; `None` when it acknowledged only packets older
-    /// than those of an earlier frame, or ones whose record is gone.
+    /// than those of an earlier frame.
     pub(super) fn sample(&mut self, now: Instant) -> Option<Sample> {
         let newest = self.newest.take()?;
         let older = self.records.partition_point(|record| record.sent <= newest);
@@ -183,12 +196,20 @@ mod tests {
     }
 
     #[test]
-    fn records_are_bounded() {
+    fn a_round_trip_far_longer_than_known_is_measured_too() {
         let start = Instant::now();
         let mut sampler = Sampler::new(start);
         for tick in 0..10_000 {
-            sampler.on_sent(start + MS * tick, false, MS);
+            sampler.on_sent(start + MS * tick, tick == 0, MS);
         }
-        assert_eq!(sampler.records.len(), MAX_RECORDS);
+        assert!(sampler.records.len() <= MAX_RECORDS);
+        let late = start + 20_000 * MS;
+        for tick in 0..5000 {
+            sampler.on_ack(late, start + MS * tick, 1000);
+        }
+        let sample = sampler.sample(late).unwrap();
+        assert!((240_000..260_000).contains(&sample.rate), "{sample:?}");
+        sampler.on_sent(late, true, MS);
+        assert!(sampler.records.capacity() < 2 * IDLE_RECORDS);
     }
 }

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// (draft-ietf-ccwg-bbr, `MinRTTFilterLen`).
 const LIFE: Duration = Duration::from_secs(10);
 
+/// For this long after the minimum was seen, nothing justifies to measure it anew.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The smallest round-trip time, and when it was last seen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MinRtt {
@@ -41,6 +44,11 @@ impl MinRtt {
     /// Whether the minimum was not seen for so long that it is in doubt.
     pub(super) fn expired(&self, now: Instant) -> bool {
         self.value.is_some() && now.saturating_duration_since(self.seen) > LIFE
+    }
+
+    /// Whether the minimum was seen so lately that measuring it again is of no use.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.seen) < FRESH
     }
 
     /// The path was just measured with its queue drained.

@@ -6,6 +6,7 @@
 //! by the window: a little more than the product, which makes a short queue that both takes up bandwidth as soon as
 //! there is some and bounds the delay. The pieces are pure: time comes with each call.
 
+mod acks;
 mod aggregation;
 mod bounds;
 mod core;
@@ -14,6 +15,7 @@ mod filter;
 mod min_rtt;
 mod path;
 mod phase;
+mod probe;
 mod round;
 mod startup;
 #[cfg(test)]
@@ -74,7 +76,7 @@ impl Controller for Model {
         is_persistent_congestion: bool,
         lost_bytes: u64,
     ) {
-        self.0.on_loss(now, sent, lost_bytes);
+        self.0.on_loss(sent, lost_bytes);
         if is_persistent_congestion {
             self.0.on_persistent_congestion(now);
         }

@@ -13,15 +13,12 @@ use super::{
 /// Time that the path does not see, but the ACK clock does: bursts of quinn's pacer (2 ms), timers and schedulers.
 const HOST_TIME: Duration = Duration::from_millis(2);
 
-/// The smallest window, in datagrams (draft-ietf-ccwg-bbr, `BBRMinPipeCwnd`).
-pub(super) const MIN_DATAGRAMS: u64 = 4;
-
 /// The model of the path.
 #[derive(Debug, Clone)]
 pub(super) struct Path {
     pub(super) mtu: u64,
     pub(super) min_rtt: MinRtt,
-    pub(super) aggregation: Aggregation,
+    aggregation: Aggregation,
     bandwidth: Max,
     /// The smallest loss of a round in the last two cycles, in a million: what is lost whatever we do.
     loss: Min,
@@ -43,6 +40,12 @@ impl Path {
         if !sample.limited || sample.rate > self.bandwidth.get() {
             self.bandwidth.update(sample.rate);
         }
+    }
+
+    /// Takes in how many bytes were acknowledged at once.
+    pub(super) fn see_acks(&mut self, now: Instant, bytes: u64) {
+        let bandwidth = self.bandwidth.get();
+        self.aggregation.on_acks(now, bytes, bandwidth);
     }
 
     /// Takes the loss of a round in.
@@ -74,11 +77,7 @@ impl Path {
 
     /// The bytes that fill the path without a queue; `None` when it was not measured yet.
     pub(super) fn bdp(&self) -> Option<u64> {
-        self.bdp_at(self.bandwidth.get())
-    }
-
-    /// The same at a given bandwidth.
-    pub(super) fn bdp_at(&self, bandwidth: u64) -> Option<u64> {
+        let bandwidth = self.bandwidth.get();
         let rtt = self.min_rtt.get()?;
         (bandwidth > 0).then(|| amount(bandwidth, rtt.saturating_add(HOST_TIME)))
     }
@@ -86,13 +85,8 @@ impl Path {
     /// Bytes beyond gain × BDP. The root of the BDP gives a slow flow relatively more than a fast one, so that flows which
     /// share a bottleneck become equal; the surplus keeps the path busy while ACKs are gathered.
     pub(super) fn slack(&self, bdp: u64) -> u64 {
-        let root = 2 * (bdp / self.mtu).isqrt() * self.mtu;
+        let root = (bdp / self.mtu).isqrt() * self.mtu;
         root.max(self.aggregation.surplus())
-    }
-
-    /// The window that never falls short of, in bytes.
-    pub(super) fn min_window(&self) -> u64 {
-        MIN_DATAGRAMS * self.mtu
     }
 
     /// Whether a round whose shortest round trip was `rtt` stood in a queue all the time.
