@@ -81,12 +81,6 @@ impl Host {
         self.connection = Some(connection.expect("connect"));
     }
 
-    pub(crate) fn window(&self) -> u64 {
-        self.connection
-            .as_ref()
-            .map_or(0, |(_, connection)| connection.congestion_state().window())
-    }
-
     pub(crate) fn stats(&self) -> Option<quinn_proto::ConnectionStats> {
         Some(self.connection.as_ref()?.1.stats())
     }

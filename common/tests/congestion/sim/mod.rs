@@ -106,10 +106,6 @@ impl World {
         self.links[0].change(conditions);
     }
 
-    pub(crate) fn conditions(&self) -> Conditions {
-        *self.links[0].conditions()
-    }
-
     /// The data link goes down or up in both directions.
     pub(crate) fn set_up(&mut self, up: bool) {
         for link in &mut self.links {
