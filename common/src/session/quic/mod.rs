@@ -1,5 +1,6 @@
-//! The QUIC carrier (RFC 9000): connection, transport parameters, socket, endpoint keys.
+//! The QUIC carrier (RFC 9000): connection, transport parameters, congestion control, socket, endpoint keys.
 
+pub mod congestion;
 mod keys;
 mod socket;
 mod transport;

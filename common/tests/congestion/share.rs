@@ -1,0 +1,63 @@
+//! Several flows through one queue.
+
+use lab::link::{Conditions, Loss};
+
+use crate::{
+    scenario::{CUBIC, MODEL, flow, link, ms, world},
+    sim::World,
+};
+
+fn ran(forward: Conditions, controls: &[crate::sim::Control], seconds: u64) -> World {
+    let flows: Vec<_> = controls
+        .iter()
+        .zip(0..)
+        .map(|(control, number)| flow(*control, number * 300))
+        .collect();
+    let mut world = world(forward, &flows);
+    world.run(ms(seconds * 1000));
+    assert_eq!(world.lost(), None);
+    world
+}
+
+#[test]
+fn flows_of_the_same_kind_get_the_same() {
+    for flows in [2, 4] {
+        let world = ran(link(40, 50, 50), &vec![MODEL; flows], 25);
+        let fairness = world.measured.fairness(ms(5000), ms(25_000));
+        let total = world.measured.total(ms(5000), ms(25_000));
+        assert!(fairness > 0.9, "{flows}: {fairness:.2}");
+        assert!(total > 36.0, "{flows}: {total:.1} Mbit/s of 40");
+    }
+}
+
+#[test]
+fn a_late_flow_and_a_lossy_path_change_nothing_about_it() {
+    let loss = Loss::Random(0.01);
+    let lossy = Conditions {
+        loss,
+        ..link(30, 50, 50)
+    };
+    let mut world = world(lossy, &[flow(MODEL, 0), flow(MODEL, 5000)]);
+    world.run(ms(20_000));
+    let fairness = world.measured.fairness(ms(8000), ms(20_000));
+    assert!(fairness > 0.9, "{fairness:.2}");
+}
+
+/// Neither starves, with a queue of one and of two bandwidth-delay products.
+#[test]
+fn cubic_and_the_model_share() {
+    for queue in [50, 100] {
+        let world = ran(link(20, 50, queue), &[CUBIC, MODEL], 40);
+        let share = |flow| {
+            let rate = world.measured.goodput(flow, ms(5000), ms(40_000));
+            rate * 100.0 / world.measured.total(ms(5000), ms(40_000))
+        };
+        for flow in [0, 1] {
+            assert!(
+                share(flow) > 25.0,
+                "{queue} ms, flow {flow}: {:.0} %",
+                share(flow)
+            );
+        }
+    }
+}
