@@ -1,0 +1,4 @@
+//! What a process has used, and figures about figures.
+
+pub mod statistics;
+pub mod usage;

@@ -1,0 +1,269 @@
+//! A run: every scenario, round by round, every contender in each.
+
+use std::{
+    collections::HashMap,
+    fs,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    contender::installed::{self, Installed},
+    house,
+    options::Options,
+    place::Place,
+    report::{About, FORMAT, Failure, Report, Section, chart, machine::Machine, markdown},
+    scenario::{self, Path, Scale, Scenario, Stage},
+};
+
+/// The scenarios, a line each.
+pub fn list() -> String {
+    let all = scenario::all();
+    let lines = all
+        .iter()
+        .map(|scenario| format!("{:16} {}\n", scenario.name(), scenario.title()));
+    lines.collect()
+}
+
+/// Measures and writes the result. The exit code tells whether direct TCP and socket-warp did what they were asked.
+///
+/// # Errors
+/// When it cannot begin, or the result cannot be written.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    house::prepare()?;
+    let scenarios = chosen(options)?;
+    let found = installed::find(options)?;
+    let mut run = Run::new(options, &found)?;
+    for scenario in &scenarios {
+        run.scenario(scenario.as_ref(), &found)?;
+        run.write(options)?;
+    }
+    println!("{}", markdown::of(&run.report));
+    eprintln!(
+        "bench: results.json, results.md and chart.svg are in {}",
+        options.out.display()
+    );
+    Ok(run.verdict(options))
+}
+
+fn chosen(options: &Options) -> Result<Vec<Box<dyn Scenario>>> {
+    let mut all = scenario::all();
+    for name in &options.only {
+        if all.iter().all(|scenario| scenario.name() != name) {
+            let known: Vec<_> = all.iter().map(|scenario| scenario.name()).collect();
+            bail!("there is no scenario {name:?}: {}", known.join(", "));
+        }
+    }
+    if !options.only.is_empty() {
+        all.retain(|scenario| options.only.iter().any(|name| name == scenario.name()));
+    }
+    Ok(all)
+}
+
+struct Run {
+    report: Report,
+    scale: Scale,
+    places: HashMap<Path, Place>,
+    start: Instant,
+}
+
+impl Run {
+    fn new(options: &Options, found: &Installed) -> Result<Self> {
+        let names = found.contenders.iter().map(|contender| About {
+            name: contender.name().to_owned(),
+            about: contender.about(),
+        });
+        let contenders: Vec<_> = names.collect();
+        for contender in &contenders {
+            eprintln!("bench: {}: {}", contender.name, contender.about);
+        }
+        for line in &found.left_out {
+            eprintln!("bench: left out: {line}");
+        }
+        let report = Report {
+            format: FORMAT,
+            command: command_line(),
+            started: OffsetDateTime::now_utc()
+                .replace_nanosecond(0)?
+                .format(&Rfc3339)?,
+            quick: options.quick,
+            rounds: options.rounds.unwrap_or(if options.quick { 1 } else { 5 }),
+            machine: Machine::this(),
+            reference: reference(options, &contenders),
+            contenders,
+            left_out: found.left_out.clone(),
+            scenarios: Vec::new(),
+            failures: Vec::new(),
+        };
+        let scale = if options.quick {
+            Scale::Quick
+        } else {
+            Scale::Full
+        };
+        Ok(Self {
+            report,
+            scale,
+            places: HashMap::new(),
+            start: Instant::now(),
+        })
+    }
+
+    fn scenario(&mut self, scenario: &dyn Scenario, found: &Installed) -> Result<()> {
+        let place = self.place(scenario.path())?;
+        let mut section = Section {
+            name: scenario.name().to_owned(),
+            title: scenario.title().to_owned(),
+            path: place.path.clone(),
+            congestion_control: place.congestion_control()?,
+            rows: Vec::new(),
+            notes: Vec::new(),
+        };
+        let mut takes_part = Vec::new();
+        for contender in &found.contenders {
+            match scenario.excludes(contender.as_ref(), self.scale) {
+                Some(why) => section.notes.push(format!("{}: {why}", contender.name())),
+                None => takes_part.push(contender.as_ref()),
+            }
+        }
+        for round in 0..self.report.rounds {
+            // Nobody is always the first.
+            let first = round % takes_part.len().max(1);
+            let (last, begin) = takes_part.split_at(first);
+            for &contender in begin.iter().chain(last) {
+                let stage = Stage {
+                    place: &place,
+                    contender,
+                    scale: self.scale,
+                };
+                self.turn(scenario, &stage, round, &mut section);
+            }
+        }
+        self.report.scenarios.push(section);
+        Ok(())
+    }
+
+    fn turn(
+        &mut self,
+        scenario: &dyn Scenario,
+        stage: &Stage<'_>,
+        round: usize,
+        section: &mut Section,
+    ) {
+        let (name, who) = (scenario.name(), stage.contender.name());
+        let turn = Instant::now();
+        let measured = measure(scenario, stage);
+        let (now, took) = (self.start.elapsed(), turn.elapsed().as_secs_f64());
+        let of = self.report.rounds;
+        let progress = format!("{} {name}, round {} of {of}, {who}", clock(now), round + 1);
+        match measured {
+            Ok(samples) => {
+                let figures: Vec<_> = samples
+                    .iter()
+                    .map(|sample| {
+                        format!(
+                            "{} {}",
+                            markdown::number(sample.value),
+                            sample.metric.unit()
+                        )
+                    })
+                    .collect();
+                eprintln!("{progress} ({took:.1} s): {}", figures.join(", "));
+                section.add(who, round, samples);
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                eprintln!("{progress} ({took:.1} s): FAILED: {error}");
+                self.report.failures.push(Failure {
+                    scenario: name.to_owned(),
+                    contender: who.to_owned(),
+                    round: round + 1,
+                    error,
+                });
+            }
+        }
+    }
+
+    fn place(&mut self, path: Path) -> Result<Place> {
+        if let Some(place) = self.places.get(&path) {
+            return Ok(place.clone());
+        }
+        let place = path.place()?;
+        self.places.insert(path, place.clone());
+        Ok(place)
+    }
+
+    fn write(&self, options: &Options) -> Result<()> {
+        let folder = &options.out;
+        let json = serde_json::to_string_pretty(&self.report)? + "\n";
+        let files = [
+            ("results.json", json),
+            ("results.md", markdown::of(&self.report)),
+            ("chart.svg", chart::of(&self.report)),
+        ];
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        for (name, content) in files {
+            let path = folder.join(name);
+            fs::write(&path, content)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Peers may fail, for what they cannot do; direct TCP and our own builds may not.
+    fn verdict(&self, options: &Options) -> ExitCode {
+        let ours = |name: &str| {
+            name == "direct"
+                || name == installed::SOCKET_WARP
+                || options.also.iter().any(|(also, _)| also == name)
+        };
+        match self
+            .report
+            .failures
+            .iter()
+            .find(|failure| ours(&failure.contender))
+        {
+            Some(failure) => {
+                eprintln!(
+                    "bench: {} has failed in {}",
+                    failure.contender, failure.scenario
+                );
+                ExitCode::FAILURE
+            }
+            None => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// On the near side.
+fn measure(scenario: &dyn Scenario, stage: &Stage<'_>) -> Result<Vec<scenario::Sample>> {
+    let near = stage.place.near.clone();
+    near.run(|| scenario.measure(stage))
+}
+
+fn reference(options: &Options, contenders: &[About]) -> String {
+    let known = contenders
+        .iter()
+        .find(|contender| contender.name == options.reference);
+    let known = known.or(contenders.first());
+    known
+        .map(|contender| contender.name.clone())
+        .unwrap_or_default()
+}
+
+/// What was typed, with the program's name only.
+fn command_line() -> String {
+    let words = std::env::args().skip(1);
+    let words: Vec<_> = std::iter::once("bench".to_owned()).chain(words).collect();
+    words.join(" ")
+}
+
+fn clock(elapsed: Duration) -> String {
+    format!(
+        "{:02}:{:02}",
+        elapsed.as_secs() / 60,
+        elapsed.as_secs() % 60
+    )
+}

@@ -1,0 +1,44 @@
+//! Small messages on an idle way.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Path, Sample, Scenario, Stage};
+use crate::{load::ping::ping, report::metric::Metric};
+
+/// The scenario.
+#[derive(Debug)]
+pub struct Ping {
+    /// On which path.
+    pub path: Path,
+}
+
+impl Scenario for Ping {
+    fn name(&self) -> &'static str {
+        match self.path {
+            Path::Loopback => "ping",
+            Path::Ethernet => "ping-1500",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        "64 bytes there and back, one after the other"
+    }
+
+    fn path(&self) -> Path {
+        self.path
+    }
+
+    fn measure(&self, stage: &Stage<'_>) -> Result<Vec<Sample>> {
+        let set = stage.set(&[0])?;
+        let entry = set.running.entries[0];
+        let (trial, count) = stage.scale.pick((200, 2000), (10, 100));
+        ping(entry, trial, Duration::from_secs(2))?;
+        let times = ping(entry, count, Duration::from_secs(5))?;
+        Ok(vec![
+            Sample::new("ping", Metric::P50Micros, times.quantile(0.5)),
+            Sample::new("ping", Metric::P99Micros, times.quantile(0.99)),
+        ])
+    }
+}

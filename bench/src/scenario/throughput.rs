@@ -1,0 +1,106 @@
+//! Bulk on 1, 8 and 64 streams, both ways.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Path, Sample, Scale, Scenario, Set, Stage};
+use crate::{
+    load::transfer::{Direction, transfer},
+    report::metric::Metric,
+};
+
+const STREAMS: [usize; 3] = [1, 8, 64];
+const MIB: u64 = 1024 * 1024;
+/// What is moved at most in a round, in bytes.
+const MOST: u64 = 16 * 1024 * MIB;
+
+/// The scenario.
+#[derive(Debug)]
+pub struct Throughput {
+    /// On which path.
+    pub path: Path,
+}
+
+impl Scenario for Throughput {
+    fn name(&self) -> &'static str {
+        match self.path {
+            Path::Loopback => "throughput",
+            Path::Ethernet => "throughput-1500",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        "Throughput, and processor time of all the contender's processes"
+    }
+
+    fn path(&self) -> Path {
+        self.path
+    }
+
+    fn measure(&self, stage: &Stage<'_>) -> Result<Vec<Sample>> {
+        let set = stage.set(&[0])?;
+        let mut samples = Vec::new();
+        for direction in Direction::BOTH {
+            for streams in STREAMS {
+                let case = case(streams, direction);
+                let moved = round(&set, streams, direction, stage.scale);
+                samples.extend(moved.context(case.clone())?.samples(&case));
+            }
+        }
+        if !set.running.listener.is_empty() {
+            let memory = set.running.listener_memory() + set.running.connector_memory();
+            let mib = memory as f64 / MIB as f64;
+            samples.push(Sample::new(
+                "after all of this, both daemons",
+                Metric::Memory,
+                mib,
+            ));
+        }
+        Ok(samples)
+    }
+}
+
+fn case(streams: usize, direction: Direction) -> String {
+    let plural = if streams == 1 { "" } else { "s" };
+    format!("{streams} stream{plural}, {}", direction.name())
+}
+
+/// What was moved.
+struct Moved {
+    bytes: u64,
+    elapsed: Duration,
+    /// Nothing without processes.
+    cpu_seconds: Option<f64>,
+}
+
+impl Moved {
+    fn samples(&self, case: &str) -> Vec<Sample> {
+        let bits = self.bytes as f64 * 8.0;
+        let rate = bits / self.elapsed.as_secs_f64() / 1e9;
+        let mut samples = vec![Sample::new(case, Metric::Gigabits, rate)];
+        if let Some(seconds) = self.cpu_seconds {
+            let per_gigabyte = seconds / (self.bytes as f64 / 1e9);
+            samples.push(Sample::new(case, Metric::CpuPerGigabyte, per_gigabyte));
+        }
+        samples
+    }
+}
+
+/// A small transfer first, which warms up and tells how large the real one must be.
+fn round(set: &Set, streams: usize, direction: Direction, scale: Scale) -> Result<Moved> {
+    let entry = set.running.entries[0];
+    let trial = scale.pick(128, 8) * MIB;
+    let wanted = scale.pick(2.5, 0.1);
+    let took = transfer(entry, streams, direction, trial)?.as_secs_f64();
+    let bytes = (trial as f64 * wanted / took) as u64;
+    let bytes = bytes.clamp(trial, MOST) / streams as u64 * streams as u64;
+    let before = set.running.cpu_seconds();
+    let elapsed = transfer(entry, streams, direction, bytes)?;
+    let cpu_seconds = set.running.cpu_seconds() - before;
+    Ok(Moved {
+        bytes,
+        elapsed,
+        cpu_seconds: (!set.running.listener.is_empty()).then_some(cpu_seconds),
+    })
+}
