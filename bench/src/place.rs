@@ -9,12 +9,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use lab::{Lab, Side, link::Conditions, settings::Setting};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::house::command;
 
 /// The same for everybody, whatever the machine prefers.
 const CONGESTION_CONTROL: &str = "cubic";
+
+/// Of the links' dice.
+const SEED: u64 = 1;
 
 /// A network namespace.
 #[derive(Debug, Clone)]
@@ -57,7 +61,7 @@ impl Network {
 }
 
 /// Both sides.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Place {
     /// Where listener and clients are.
     pub near: Network,
@@ -69,6 +73,8 @@ pub struct Place {
     pub far_address: IpAddr,
     /// In words.
     pub path: String,
+    /// The emulated link between both sides, if there is one.
+    pub lab: Option<Arc<Lab>>,
 }
 
 impl Place {
@@ -88,6 +94,7 @@ impl Place {
             near_address: Ipv4Addr::LOCALHOST.into(),
             far_address: Ipv4Addr::LOCALHOST.into(),
             path: "loopback, MTU 65536".to_owned(),
+            lab: None,
         })
     }
 
@@ -115,16 +122,44 @@ impl Place {
             near_address: Ipv4Addr::new(10, 77, 0, 1).into(),
             far_address: Ipv4Addr::new(10, 77, 0, 2).into(),
             path: "veth, MTU 1500".to_owned(),
+            lab: None,
         })
     }
 
-    /// The congestion control that TCP connections get here.
+    /// Two namespaces joined by an emulated link, which is gone with the last clone of this.
+    ///
+    /// # Errors
+    /// When it cannot be set up, or a setting cannot be understood.
+    pub fn link(settings: &str) -> Result<Self> {
+        let mut conditions = Conditions::default();
+        for setting in settings.split_whitespace() {
+            setting.parse::<Setting>()?.apply(&mut conditions);
+        }
+        let lab = Lab::new(conditions, SEED)?;
+        let [near, far] = Side::BOTH
+            .map(|side| Network::open(&format!("/run/netns/{}", lab.namespace(side).name())));
+        let (near, far) = (near?, far?);
+        near.run(settle)?;
+        far.run(settle)?;
+        Ok(Self {
+            near,
+            far,
+            near_address: Side::A.ipv4().into(),
+            far_address: Side::B.ipv4().into(),
+            path: format!("emulated link, each way: {settings}"),
+            lab: Some(Arc::new(lab)),
+        })
+    }
+
+    /// The congestion control that TCP connections between both sides get.
     ///
     /// # Errors
     /// When no connection can be made.
     pub fn congestion_control(&self) -> Result<String> {
+        let listener = self
+            .far
+            .run(|| Ok(TcpListener::bind((self.far_address, 0))?))?;
         self.near.run(|| {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             let tcp = TcpStream::connect(listener.local_addr()?)?;
             let name = socket2::SockRef::from(&tcp).tcp_congestion()?;
             let name = String::from_utf8_lossy(&name);
@@ -154,7 +189,7 @@ pub fn settle() -> Result<()> {
     for (table, kind) in [("local", "local "), ("main", "")] {
         for route in command("ip", &["route", "show", "table", table])?.lines() {
             if route.starts_with(kind) {
-                change_route(table, route)?;
+                change_route(table, &route.replace(" linkdown", ""))?;
             }
         }
     }

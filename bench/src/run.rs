@@ -16,7 +16,7 @@ use crate::{
     options::Options,
     place::Place,
     report::{About, FORMAT, Failure, Report, Section, chart, machine::Machine, markdown},
-    scenario::{self, Path, Scale, Scenario, Stage},
+    scenario::{self, Path, Samples, Scale, Scenario, Stage},
 };
 
 /// The scenarios, a line each.
@@ -57,7 +57,9 @@ fn chosen(options: &Options) -> Result<Vec<Box<dyn Scenario>>> {
             bail!("there is no scenario {name:?}: {}", known.join(", "));
         }
     }
-    if !options.only.is_empty() {
+    if options.only.is_empty() {
+        all.retain(|scenario| scenario.is_quick() || !options.quick);
+    } else {
         all.retain(|scenario| options.only.iter().any(|name| name == scenario.name()));
     }
     Ok(all)
@@ -90,7 +92,7 @@ impl Run {
                 .replace_nanosecond(0)?
                 .format(&Rfc3339)?,
             quick: options.quick,
-            rounds: options.rounds.unwrap_or(if options.quick { 1 } else { 5 }),
+            rounds: options.rounds,
             machine: Machine::this(),
             reference: reference(options, &contenders),
             contenders,
@@ -118,6 +120,7 @@ impl Run {
             title: scenario.title().to_owned(),
             path: place.path.clone(),
             congestion_control: place.congestion_control()?,
+            rounds: 0,
             rows: Vec::new(),
             notes: Vec::new(),
         };
@@ -128,7 +131,11 @@ impl Run {
                 None => takes_part.push(contender.as_ref()),
             }
         }
-        for round in 0..self.report.rounds {
+        section.rounds = match self.scale {
+            Scale::Full => self.report.rounds.unwrap_or(scenario.rounds()),
+            Scale::Quick => self.report.rounds.unwrap_or(1),
+        };
+        for round in 0..section.rounds {
             // Nobody is always the first.
             let first = round % takes_part.len().max(1);
             let (last, begin) = takes_part.split_at(first);
@@ -154,35 +161,31 @@ impl Run {
     ) {
         let (name, who) = (scenario.name(), stage.contender.name());
         let turn = Instant::now();
-        let measured = measure(scenario, stage);
-        let (now, took) = (self.start.elapsed(), turn.elapsed().as_secs_f64());
-        let of = self.report.rounds;
-        let progress = format!("{} {name}, round {} of {of}, {who}", clock(now), round + 1);
-        match measured {
-            Ok(samples) => {
-                let figures: Vec<_> = samples
-                    .iter()
-                    .map(|sample| {
-                        format!(
-                            "{} {}",
-                            markdown::number(sample.value),
-                            sample.metric.unit()
-                        )
-                    })
-                    .collect();
-                eprintln!("{progress} ({took:.1} s): {}", figures.join(", "));
-                section.add(who, round, samples);
-            }
-            Err(error) => {
-                let error = format!("{error:#}");
-                eprintln!("{progress} ({took:.1} s): FAILED: {error}");
-                self.report.failures.push(Failure {
-                    scenario: name.to_owned(),
-                    contender: who.to_owned(),
-                    round: round + 1,
-                    error,
-                });
-            }
+        let mut samples = Samples::default();
+        // On the near side.
+        let near = stage.place.near.clone();
+        let measured = near.run(|| scenario.measure(stage, &mut samples));
+        let (now, took) = (clock(self.start.elapsed()), turn.elapsed().as_secs_f64());
+        let (number, of) = (round + 1, section.rounds);
+        let figures = samples.0.iter().map(|sample| {
+            format!(
+                "{} {}",
+                markdown::number(sample.value),
+                sample.metric.unit()
+            )
+        });
+        let figures = figures.collect::<Vec<_>>().join(", ");
+        eprintln!("{now} {name}, round {number} of {of}, {who} ({took:.1} s): {figures}");
+        section.add(who, round, samples);
+        if let Err(error) = measured {
+            let error = format!("{error:#}");
+            eprintln!("{now} {name}, round {number} of {of}, {who}: FAILED: {error}");
+            self.report.failures.push(Failure {
+                scenario: name.to_owned(),
+                contender: who.to_owned(),
+                round: number,
+                error,
+            });
         }
     }
 
@@ -191,7 +194,10 @@ impl Run {
             return Ok(place.clone());
         }
         let place = path.place()?;
-        self.places.insert(path, place.clone());
+        // A link costs processor time as long as it is there.
+        if place.lab.is_none() {
+            self.places.insert(path, place.clone());
+        }
         Ok(place)
     }
 
@@ -235,12 +241,6 @@ impl Run {
             None => ExitCode::SUCCESS,
         }
     }
-}
-
-/// On the near side.
-fn measure(scenario: &dyn Scenario, stage: &Stage<'_>) -> Result<Vec<scenario::Sample>> {
-    let near = stage.place.near.clone();
-    near.run(|| scenario.measure(stage))
 }
 
 fn reference(options: &Options, contenders: &[About]) -> String {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::{Contender, Running, Tunnel};
+use super::{Contender, Limits, Running, Tunnel};
 use crate::{place::Place, site::Site};
 
 /// Direct TCP.
@@ -18,6 +18,13 @@ impl Contender for Direct {
 
     fn about(&self) -> String {
         "TCP from client to target, no tunnel".to_owned()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connectors: 0,
+            ..Limits::default()
+        }
     }
 
     fn start(&self, place: &Place, site: Site, tunnels: &[Tunnel]) -> Result<Running> {

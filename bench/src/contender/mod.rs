@@ -1,6 +1,9 @@
 //! What is measured: ways from a client to a target.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 
@@ -22,6 +25,11 @@ pub mod ssh;
 
 /// How long a contender may take until it carries bytes.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it is watched to tell whether it is quiet,
+const QUIET: Duration = Duration::from_millis(250);
+/// and the share of that time which counts as busy. A clock tick is 4 % of it.
+const BUSY: f64 = 0.1;
 
 /// A way from clients to targets.
 pub trait Contender: Sync {
@@ -132,6 +140,35 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Whether it has processes at all; direct TCP has none.
+    pub fn has_processes(&self) -> bool {
+        !self.listener.is_empty()
+    }
+
+    /// Waits until it does next to nothing, or `limit` is over.
+    pub fn wait_quiet(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut before = self.cpu_seconds();
+        while Instant::now() < deadline {
+            std::thread::sleep(QUIET);
+            let now = self.cpu_seconds();
+            if now - before < QUIET.as_secs_f64() * BUSY {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// Processor time over `window`, in thousandths of a second for each second.
+    pub fn cpu_millis_per_second(&self, window: Duration) -> f64 {
+        usage::cpu_millis_per_second(&self.pids(), window)
+    }
+
+    /// The same of the listener's side only.
+    pub fn listener_cpu_millis_per_second(&self, window: Duration) -> f64 {
+        usage::cpu_millis_per_second(&pids(&self.listener), window)
     }
 
     /// User and system time of all its processes so far, in seconds.

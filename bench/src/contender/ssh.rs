@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{Contender, Running, Tunnel, connectors};
+use super::{Contender, Limits, Running, Tunnel, connectors};
 use crate::{house::command, place::Place, ports, process::Recipe, site::Site, until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +34,15 @@ impl Contender for Ssh {
         let said = said.unwrap_or_default();
         let version = said.split(',').next().unwrap_or_default();
         format!("{version}, {CIPHER}")
+    }
+
+    /// Each is three processes here, and it is not made for more.
+    fn limits(&self) -> Limits {
+        Limits {
+            connectors: 100,
+            reconnects: false,
+            ..Limits::default()
+        }
     }
 
     fn start(&self, place: &Place, site: Site, tunnels: &[Tunnel]) -> Result<Running> {

@@ -1,12 +1,12 @@
 //! A client's connection.
 
 use std::{
-    io::{Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::request::Request;
 
@@ -14,6 +14,8 @@ use super::request::Request;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two tries.
 const LOOK: Duration = Duration::from_millis(20);
+/// How many threads make many connections.
+const AT_ONCE: usize = 16;
 
 /// Connects without saying anything.
 ///
@@ -47,6 +49,39 @@ pub fn hold(entry: SocketAddr, patience: Duration) -> Result<TcpStream> {
     tcp.write_all(&Request::Hold.encode())?;
     tcp.read_exact(&mut [0])?;
     Ok(tcp)
+}
+
+/// `count` connections that are kept, made by several threads at once; `make` tries once.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn many(count: usize, make: impl Fn() -> Result<TcpStream> + Sync) -> Result<Vec<TcpStream>> {
+    std::thread::scope(|scope| {
+        let share = |worker: usize| (count + worker) / AT_ONCE;
+        let workers: Vec<_> = (0..AT_ONCE)
+            .map(|worker| {
+                let make = &make;
+                scope.spawn(move || {
+                    (0..share(worker))
+                        .map(|_| make())
+                        .collect::<Result<Vec<_>>>()
+                })
+            })
+            .collect();
+        let mut all = Vec::with_capacity(count);
+        for worker in workers {
+            let made = worker
+                .join()
+                .map_err(|_| anyhow!("a thread has panicked"))?;
+            all.extend(made?);
+        }
+        Ok(all)
+    })
+}
+
+/// Whether nothing happened for as long as it may.
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// Connects, has `length` bytes echoed, and closes.

@@ -1,5 +1,6 @@
 //! Clients and targets: blocking threads that do as little as possible besides.
 
+pub mod bulk;
 pub mod client;
 pub mod connect;
 pub mod ping;

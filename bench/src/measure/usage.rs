@@ -1,12 +1,23 @@
 //! What processes and their descendants have used, from `/proc`.
 
-use std::{collections::HashSet, fs};
+use std::{
+    collections::HashSet,
+    fs,
+    time::{Duration, Instant},
+};
 
 /// User and system time so far, in seconds, of these processes and all that they have started (sshd starts one for each
 /// connection).
 pub fn cpu_seconds(roots: &[u32]) -> f64 {
     let ticks = family(roots).iter().map(|stat| stat.ticks).sum::<u64>();
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// The same over `window`, in thousandths of a second for each second.
+pub fn cpu_millis_per_second(roots: &[u32], window: Duration) -> f64 {
+    let (start, before) = (Instant::now(), cpu_seconds(roots));
+    std::thread::sleep(window);
+    (cpu_seconds(roots) - before) * 1e3 / start.elapsed().as_secs_f64()
 }
 
 /// Resident memory of the same, in bytes. Pages that processes share count for each of them.

@@ -25,13 +25,9 @@ fn head(report: &Report, text: &mut String) {
             "**A quick run: it shows that everything works; the figures mean nothing.**"
         );
     }
-    let rounds = match report.rounds {
-        1 => "One round".to_owned(),
-        rounds => format!("Medians of {rounds} rounds (lowest–highest)"),
-    };
     let _ = writeln!(
         text,
-        "{rounds}; ×: the median of the rounds' ratios to {}.\n",
+        "Medians of the rounds (lowest–highest); ×: the median of the rounds' ratios to {}.\n",
         report.reference
     );
     for contender in &report.contenders {
@@ -46,8 +42,8 @@ fn table(report: &Report, section: &Section, text: &mut String) {
     let _ = writeln!(text, "\n## {}\n", section.name);
     let _ = writeln!(
         text,
-        "{}. Path: {}; TCP: {}.\n",
-        section.title, section.path, section.congestion_control
+        "{}. Path: {}; TCP: {}; rounds: {}.\n",
+        section.title, section.path, section.congestion_control, section.rounds
     );
     let takes_part = |name: &&str| {
         section

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Sample;
+use crate::scenario::Samples;
 use metric::Metric;
 
 pub mod chart;
@@ -27,8 +27,8 @@ pub struct Report {
     pub started: String,
     /// Whether it only showed that everything works; then no figure means anything.
     pub quick: bool,
-    /// How often each figure was taken.
-    pub rounds: usize,
+    /// How often each figure was to be taken, if that was said.
+    pub rounds: Option<usize>,
     /// Where.
     pub machine: machine::Machine,
     /// To whom the others are compared.
@@ -65,6 +65,8 @@ pub struct Section {
     pub path: String,
     /// Of all TCP connections in it.
     pub congestion_control: String,
+    /// How often each figure was taken.
+    pub rounds: usize,
     /// The figures.
     pub rows: Vec<Row>,
     /// Who did not take part, and why.
@@ -99,8 +101,8 @@ pub struct Failure {
 
 impl Section {
     /// Adds the figures of one round, counted from 0, of one contender.
-    pub fn add(&mut self, contender: &str, round: usize, samples: Vec<Sample>) {
-        for sample in samples {
+    pub fn add(&mut self, contender: &str, round: usize, samples: Samples) {
+        for sample in samples.0 {
             let row = self.row(&sample.case, sample.metric);
             let values = row.values.entry(contender.to_owned()).or_default();
             values.resize(round, None);
@@ -137,10 +139,15 @@ pub(crate) fn example() -> Report {
         title: "Throughput".into(),
         path: "loopback".into(),
         congestion_control: "cubic".into(),
+        rounds: 3,
         rows: Vec::new(),
         notes: vec!["b: too slow".into()],
     };
-    let sample = |value| vec![Sample::new("1 stream", Metric::Gigabits, value)];
+    let sample = |value| {
+        let mut samples = Samples::default();
+        samples.add("1 stream", Metric::Gigabits, value);
+        samples
+    };
     section.add("a", 0, sample(8.0));
     section.add("b", 0, sample(10.0));
     section.add("a", 2, sample(4.0));
@@ -154,7 +161,7 @@ pub(crate) fn example() -> Report {
         command: "bench".into(),
         started: "2026-01-02T03:04:05Z".into(),
         quick: false,
-        rounds: 3,
+        rounds: None,
         machine: machine::Machine::default(),
         reference: "b".into(),
         contenders: vec![about("a"), about("b")],

@@ -10,7 +10,12 @@ use crate::{
 };
 
 pub mod connect;
+pub mod connectors;
+pub mod idle;
+pub mod isolation;
+pub mod link;
 pub mod ping;
+pub mod stalled;
 pub mod throughput;
 
 /// One kind of measurement.
@@ -31,11 +36,21 @@ pub trait Scenario: Sync {
         None
     }
 
-    /// One round with one contender. Runs on the near side.
+    /// How often each figure is taken in a full run.
+    fn rounds(&self) -> usize {
+        5
+    }
+
+    /// Whether a quick run has it, too.
+    fn is_quick(&self) -> bool {
+        true
+    }
+
+    /// One round with one contender. Runs on the near side. What was measured before an error counts.
     ///
     /// # Errors
     /// When something does not work.
-    fn measure(&self, stage: &Stage<'_>) -> Result<Vec<Sample>>;
+    fn measure(&self, stage: &Stage<'_>, samples: &mut Samples) -> Result<()>;
 }
 
 /// Between near and far side.
@@ -45,6 +60,8 @@ pub enum Path {
     Loopback,
     /// Virtual Ethernet with the usual MTU.
     Ethernet,
+    /// An emulated link.
+    Link(&'static str),
 }
 
 impl Path {
@@ -56,27 +73,29 @@ impl Path {
         match self {
             Self::Loopback => Place::loopback(),
             Self::Ethernet => Place::ethernet(),
+            Self::Link(settings) => Place::link(settings),
         }
     }
 }
 
 /// All scenarios, in the order in which they run.
 pub fn all() -> Vec<Box<dyn Scenario>> {
-    vec![
-        Box::new(throughput::Throughput {
-            path: Path::Loopback,
-        }),
-        Box::new(ping::Ping {
-            path: Path::Loopback,
-        }),
+    let (loopback, ethernet) = (Path::Loopback, Path::Ethernet);
+    let mut all: Vec<Box<dyn Scenario>> = vec![
+        Box::new(throughput::Throughput { path: loopback }),
+        Box::new(ping::Ping { path: loopback }),
         Box::new(connect::Connect),
-        Box::new(throughput::Throughput {
-            path: Path::Ethernet,
-        }),
-        Box::new(ping::Ping {
-            path: Path::Ethernet,
-        }),
-    ]
+        Box::new(idle::Idle),
+        Box::new(isolation::Isolation),
+        Box::new(stalled::Stalled),
+        Box::new(connectors::Connectors),
+        Box::new(throughput::Throughput { path: ethernet }),
+        Box::new(ping::Ping { path: ethernet }),
+    ];
+    for link in link::LINKS {
+        all.push(Box::new(link));
+    }
+    all
 }
 
 /// A figure.
@@ -90,14 +109,30 @@ pub struct Sample {
     pub value: f64,
 }
 
-impl Sample {
-    /// A figure.
-    pub fn new(case: impl Into<String>, metric: Metric, value: f64) -> Self {
-        Self {
+/// The figures of one round.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Samples(pub Vec<Sample>);
+
+impl Samples {
+    /// Adds a figure.
+    pub fn add(&mut self, case: impl Into<String>, metric: Metric, value: f64) {
+        self.0.push(Sample {
             case: case.into(),
             metric,
             value,
-        }
+        });
+    }
+
+    /// Adds memory, given in bytes.
+    pub fn add_memory(&mut self, case: impl Into<String>, bytes: u64) {
+        let mib = bytes as f64 / (1024.0 * 1024.0);
+        self.add(case, Metric::Memory, mib);
+    }
+
+    /// Adds the growth of memory, given in bytes, for each of `count`.
+    pub fn add_growth(&mut self, case: impl Into<String>, before: u64, after: u64, count: usize) {
+        let kib = (after as f64 - before as f64) / 1024.0 / count as f64;
+        self.add(case, Metric::MemoryEach, kib);
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Path, Sample, Scenario, Stage};
-use crate::{load::ping::ping, report::metric::Metric};
+use super::{Path, Samples, Scenario, Stage};
+use crate::load::ping::ping;
 
 /// The scenario.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Scenario for Ping {
     fn name(&self) -> &'static str {
         match self.path {
             Path::Loopback => "ping",
-            Path::Ethernet => "ping-1500",
+            Path::Ethernet | Path::Link(_) => "ping-1500",
         }
     }
 
@@ -30,15 +30,13 @@ impl Scenario for Ping {
         self.path
     }
 
-    fn measure(&self, stage: &Stage<'_>) -> Result<Vec<Sample>> {
+    fn measure(&self, stage: &Stage<'_>, samples: &mut Samples) -> Result<()> {
         let set = stage.set(&[0])?;
         let entry = set.running.entries[0];
         let (trial, count) = stage.scale.pick((200, 2000), (10, 100));
         ping(entry, trial, Duration::from_secs(2))?;
         let times = ping(entry, count, Duration::from_secs(5))?;
-        Ok(vec![
-            Sample::new("ping", Metric::P50Micros, times.quantile(0.5)),
-            Sample::new("ping", Metric::P99Micros, times.quantile(0.99)),
-        ])
+        times.tell("ping", samples);
+        Ok(())
     }
 }

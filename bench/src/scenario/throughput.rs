@@ -1,13 +1,11 @@
 //! Bulk on 1, 8 and 64 streams, both ways.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 
-use super::{Path, Sample, Scale, Scenario, Set, Stage};
+use super::{Path, Samples, Scale, Scenario, Set, Stage};
 use crate::{
     load::transfer::{Direction, transfer},
-    report::metric::Metric,
+    measure::moved::Moved,
 };
 
 const STREAMS: [usize; 3] = [1, 8, 64];
@@ -26,7 +24,7 @@ impl Scenario for Throughput {
     fn name(&self) -> &'static str {
         match self.path {
             Path::Loopback => "throughput",
-            Path::Ethernet => "throughput-1500",
+            Path::Ethernet | Path::Link(_) => "throughput-1500",
         }
     }
 
@@ -38,53 +36,26 @@ impl Scenario for Throughput {
         self.path
     }
 
-    fn measure(&self, stage: &Stage<'_>) -> Result<Vec<Sample>> {
+    fn measure(&self, stage: &Stage<'_>, samples: &mut Samples) -> Result<()> {
         let set = stage.set(&[0])?;
-        let mut samples = Vec::new();
         for direction in Direction::BOTH {
             for streams in STREAMS {
                 let case = case(streams, direction);
                 let moved = round(&set, streams, direction, stage.scale);
-                samples.extend(moved.context(case.clone())?.samples(&case));
+                moved.context(case.clone())?.tell(&case, samples);
             }
         }
-        if !set.running.listener.is_empty() {
+        if set.running.has_processes() {
             let memory = set.running.listener_memory() + set.running.connector_memory();
-            let mib = memory as f64 / MIB as f64;
-            samples.push(Sample::new(
-                "after all of this, both daemons",
-                Metric::Memory,
-                mib,
-            ));
+            samples.add_memory("after all of this, both daemons", memory);
         }
-        Ok(samples)
+        Ok(())
     }
 }
 
 fn case(streams: usize, direction: Direction) -> String {
     let plural = if streams == 1 { "" } else { "s" };
     format!("{streams} stream{plural}, {}", direction.name())
-}
-
-/// What was moved.
-struct Moved {
-    bytes: u64,
-    elapsed: Duration,
-    /// Nothing without processes.
-    cpu_seconds: Option<f64>,
-}
-
-impl Moved {
-    fn samples(&self, case: &str) -> Vec<Sample> {
-        let bits = self.bytes as f64 * 8.0;
-        let rate = bits / self.elapsed.as_secs_f64() / 1e9;
-        let mut samples = vec![Sample::new(case, Metric::Gigabits, rate)];
-        if let Some(seconds) = self.cpu_seconds {
-            let per_gigabyte = seconds / (self.bytes as f64 / 1e9);
-            samples.push(Sample::new(case, Metric::CpuPerGigabyte, per_gigabyte));
-        }
-        samples
-    }
 }
 
 /// A small transfer first, which warms up and tells how large the real one must be.
@@ -101,6 +72,6 @@ fn round(set: &Set, streams: usize, direction: Direction, scale: Scale) -> Resul
     Ok(Moved {
         bytes,
         elapsed,
-        cpu_seconds: (!set.running.listener.is_empty()).then_some(cpu_seconds),
+        cpu_seconds: set.running.has_processes().then_some(cpu_seconds),
     })
 }
