@@ -61,6 +61,14 @@ pub enum Command {
         /// A results.json
         results: PathBuf,
     },
+    /// Put a result into a folder of documentation: performance.json, performance.svg, and the marked part of
+    /// performance.md
+    Publish {
+        /// A results.json
+        results: PathBuf,
+        /// The folder
+        folder: PathBuf,
+    },
     /// Serve as the target (for the program itself)
     #[command(hide = true)]
     Target {

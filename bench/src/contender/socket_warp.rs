@@ -140,7 +140,12 @@ fn uid(number: usize) -> String {
 
 fn open(running: &mut Running, api: SocketAddr, tunnels: &[Tunnel]) -> Result<()> {
     let wanted = connectors(tunnels);
-    until(PATIENCE, || Ok(sessions(api)? >= wanted)).with_context(|| {
+    let connected = || {
+        // The answer is as long as there are sessions, and asking shall not hold them up.
+        std::thread::sleep(Duration::from_micros(wanted as u64 * 500));
+        Ok(sessions(api)? >= wanted)
+    };
+    until(PATIENCE, connected).with_context(|| {
         format!(
             "not all connectors have a session; {}",
             running.last_words()

@@ -47,7 +47,8 @@ pub fn request(entry: SocketAddr, request: Request) -> Result<TcpStream> {
 pub fn hold(entry: SocketAddr, patience: Duration) -> Result<TcpStream> {
     let mut tcp = connect(entry, patience)?;
     tcp.write_all(&Request::Hold.encode())?;
-    tcp.read_exact(&mut [0])?;
+    tcp.read_exact(&mut [0])
+        .context("the target has not confirmed a connection")?;
     Ok(tcp)
 }
 

@@ -19,7 +19,7 @@ impl Moved {
     /// Adds Gbit/s, and processor time for a gigabyte.
     pub fn tell(&self, case: &str, samples: &mut Samples) {
         samples.add(case, Metric::Gigabits, self.bits_per_second() / 1e9);
-        if let Some(seconds) = self.cpu_seconds {
+        if let Some(seconds) = self.cpu_seconds.filter(|_| self.bytes > 0) {
             let per_gigabyte = seconds / (self.bytes as f64 / 1e9);
             samples.add(case, Metric::CpuPerGigabyte, per_gigabyte);
         }

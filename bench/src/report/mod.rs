@@ -11,6 +11,7 @@ pub mod chart;
 pub mod machine;
 pub mod markdown;
 pub mod metric;
+pub mod publish;
 
 /// The version of the file's format.
 pub const FORMAT: u32 = 1;

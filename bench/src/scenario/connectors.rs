@@ -8,12 +8,16 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::{Samples, Scale, Scenario, Set, Stage};
-use crate::{contender::Contender, load::client, report::metric::Metric};
+use crate::{
+    contender::Contender, load::client, measure::statistics::range, report::metric::Metric,
+};
 
 /// How long all may take to come back.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a service may take to answer before it counts as not back yet.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How many threads look who is back.
+const WATCHERS: usize = 16;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The scenario.
@@ -35,8 +39,11 @@ impl Scenario for Connectors {
 
     fn excludes(&self, contender: &dyn Contender, scale: Scale) -> Option<String> {
         let limits = contender.limits();
-        if limits.connectors < count(scale) {
-            let most = limits.connectors;
+        let most = limits.connectors;
+        if most == 0 {
+            return Some("has no connectors".to_owned());
+        }
+        if most < count(scale) {
             return Some(format!("is measured with at most {most} connectors"));
         }
         (!limits.reconnects).then(|| "its connectors do not come back".to_owned())
@@ -79,21 +86,38 @@ fn restart(set: &mut Set) -> Result<(f64, f64)> {
     for process in &mut set.running.listener {
         process.start_again()?;
     }
-    let mut away: Vec<SocketAddr> = set.running.entries.clone();
-    let all = away.len();
-    let mut first = None;
-    while !away.is_empty() {
-        away.retain(|entry| client::echo(*entry, 1, ANSWER).is_err());
-        if away.len() < all {
-            first.get_or_insert_with(|| start.elapsed().as_secs_f64());
-        }
-        if start.elapsed() > PATIENCE {
-            let words = set.running.last_words();
-            let (missing, limit) = (away.len(), PATIENCE.as_secs());
-            bail!("{missing} of {all} are not back within {limit} s; {words}");
-        }
+    let entries = &set.running.entries;
+    let back: Vec<_> = std::thread::scope(|scope| {
+        let watchers: Vec<_> = entries
+            .chunks(entries.len().div_ceil(WATCHERS))
+            .map(|share| scope.spawn(move || watch(share, start)))
+            .collect();
+        let times = watchers
+            .into_iter()
+            .filter_map(|watcher| watcher.join().ok());
+        times.flatten().collect()
+    });
+    if back.len() < entries.len() {
+        let (missing, all) = (entries.len() - back.len(), entries.len());
+        let (limit, words) = (PATIENCE.as_secs(), set.running.last_words());
+        bail!("{missing} of {all} are not back within {limit} s; {words}");
+    }
+    Ok(range(&back))
+}
+
+/// The seconds since `start` after which each of the services answered, as far as they did in time.
+fn watch(entries: &[SocketAddr], start: Instant) -> Vec<f64> {
+    let mut away = entries.to_vec();
+    let mut times = Vec::new();
+    while !away.is_empty() && start.elapsed() < PATIENCE {
+        away.retain(|entry| {
+            let is_back = client::echo(*entry, 1, ANSWER).is_ok();
+            if is_back {
+                times.push(start.elapsed().as_secs_f64());
+            }
+            !is_back
+        });
         std::thread::sleep(LOOK);
     }
-    let last = start.elapsed().as_secs_f64();
-    Ok((first.unwrap_or(last), last))
+    times
 }

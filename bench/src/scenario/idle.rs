@@ -40,7 +40,7 @@ impl Scenario for Idle {
         let before = running.listener_memory() + running.connector_memory();
         let entry = running.entries[0];
         let mut held = Vec::new();
-        for count in stage.scale.pick(vec![0, 1_000, 10_000], vec![0, 50]) {
+        for count in stage.scale.pick(vec![0, 50, 1_000, 10_000], vec![0, 50]) {
             if count > stage.contender.limits().streams {
                 break;
             }

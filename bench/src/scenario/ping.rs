@@ -36,7 +36,7 @@ impl Scenario for Ping {
         let (trial, count) = stage.scale.pick((200, 2000), (10, 100));
         ping(entry, trial, Duration::from_secs(2))?;
         let times = ping(entry, count, Duration::from_secs(5))?;
-        times.tell("ping", samples);
+        times.tell("round trip", samples);
         Ok(())
     }
 }
