@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::scenario::Scale;
+
 /// Measures socket-warp beside direct TCP and other tunnels, in network namespaces of its own. Needs root, `unshare` and
 /// `ip`.
 ///
@@ -26,7 +28,7 @@ pub struct Options {
     /// Tell the scenarios and end
     #[arg(long)]
     pub list: bool,
-    /// Rounds; every contender has its turn in each [default: 5, with --quick 1]
+    /// Rounds; every contender has its turn in each [default: 2 to 5, with --quick 1]
     #[arg(long, value_name = "N")]
     pub rounds: Option<usize>,
     /// Where results.json, results.md and chart.svg are written
@@ -51,6 +53,17 @@ pub struct Options {
     /// The contender to which the others are compared
     #[arg(long, default_value = "socket-warp", value_name = "NAME")]
     pub reference: String,
+}
+
+impl Options {
+    /// How much is done.
+    pub fn scale(&self) -> Scale {
+        if self.quick {
+            Scale::Quick
+        } else {
+            Scale::Full
+        }
+    }
 }
 
 /// What to do with a result.

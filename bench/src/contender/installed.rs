@@ -64,7 +64,9 @@ fn socket_warps(options: &Options) -> Result<Vec<SocketWarp>> {
         }
     }
     let warp = |(name, folder): (String, PathBuf)| {
-        socket_warp::check(&folder).context("build it first: cargo build --release")?;
+        socket_warp::check(&folder).with_context(|| {
+            format!("{name} cannot be measured (build it with cargo build --release, or name its folder)")
+        })?;
         let folder = folder.canonicalize()?;
         let settings = options
             .set

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     load::client,
@@ -13,6 +13,7 @@ use crate::{
     place::Place,
     process::{Process, Recipe},
     site::Site,
+    until,
 };
 
 pub mod direct;
@@ -26,6 +27,8 @@ pub mod ssh;
 /// How long a contender may take until it carries bytes.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long one try may take.
+const ECHO_PATIENCE: Duration = Duration::from_secs(5);
 /// How long it is watched to tell whether it is quiet,
 const QUIET: Duration = Duration::from_millis(250);
 /// and the share of that time which counts as busy. A clock tick is 4 % of it.
@@ -128,16 +131,41 @@ impl Running {
         Ok(())
     }
 
+    /// Waits until it is so, as long as all processes run.
+    ///
+    /// # Errors
+    /// When it is not within `limit`, or a process has ended; with the ends of the logs.
+    pub fn wait(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut is_so: impl FnMut() -> Result<bool>,
+    ) -> Result<()> {
+        let waited = until(limit, || {
+            self.check()?;
+            is_so()
+        });
+        waited.with_context(|| format!("{what}; {}", self.last_words()))
+    }
+
+    /// An error when a process has ended.
+    fn check(&mut self) -> Result<()> {
+        for process in self.listener.iter_mut().chain(&mut self.connectors) {
+            if !process.is_running() {
+                bail!("process {} has ended", process.pid());
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until every tunnel carries bytes. To be called on the near side.
     ///
     /// # Errors
     /// When one does not in time; with the ends of the logs.
     pub fn wait_ready(&mut self) -> Result<()> {
         for entry in self.entries.clone() {
-            let patience = START_PATIENCE;
-            if let Err(error) = client::wait_echo(entry, patience) {
-                bail!("no way through {entry}: {error:#}; {}", self.last_words());
-            }
+            let carries = || Ok(client::echo(entry, 1, ECHO_PATIENCE).is_ok());
+            self.wait("no bytes come through", START_PATIENCE, carries)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Contender, Limits, Running, Tunnel, connectors, scep::Scep};
@@ -16,7 +16,6 @@ use crate::{
     ports,
     process::Recipe,
     site::{Ca, Site},
-    until,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,8 +66,9 @@ impl Contender for OneX {
         let mut running = Running::new(site);
         running.keep.push(Box::new(scep));
         running.start_listener(place, daemon)?;
-        until(PATIENCE, || Ok(http::call(api, "GET", "/list", "").is_ok()))
-            .with_context(|| format!("the listener is not ready; {}", running.last_words()))?;
+        running.wait("the listener is not ready", PATIENCE, || {
+            Ok(http::call(api, "GET", "/list", "").is_ok())
+        })?;
         for recipe in recipes {
             running.start_connector(place, recipe)?;
         }
@@ -127,10 +127,9 @@ fn open(running: &mut Running, api: SocketAddr, tunnels: &[Tunnel]) -> Result<()
             "connect_address": "127.0.0.1", "connect_port": tunnel.port,
         });
         let body = body.to_string();
-        until(PATIENCE, || {
+        running.wait("/open is refused", PATIENCE, || {
             Ok(http::call(api, "POST", "/open", &body)?.status == 200)
-        })
-        .with_context(|| format!("/open is refused; {}", running.last_words()))?;
+        })?;
         running.entries.push((Ipv4Addr::LOCALHOST, port).into());
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     time::Duration,
 };
@@ -16,7 +16,6 @@ use crate::{
     ports,
     process::Recipe,
     site::{Ca, Site},
-    until,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,10 +87,9 @@ impl Contender for Rathole {
         let mut running = Running::new(site);
         running.entries = entries;
         running.start_listener(place, recipe.clone().argument("--server").argument(file))?;
-        until(PATIENCE, || {
-            Ok(std::net::TcpStream::connect(listener).is_ok())
-        })
-        .with_context(|| format!("rathole is not ready; {}", running.last_words()))?;
+        running.wait("rathole is not ready", PATIENCE, || {
+            Ok(TcpStream::connect(listener).is_ok())
+        })?;
         for file in clients {
             let recipe = recipe.clone().argument("--client").argument(file);
             running.start_connector(place, recipe)?;

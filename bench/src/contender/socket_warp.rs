@@ -17,7 +17,6 @@ use crate::{
     ports,
     process::Recipe,
     site::{Ca, Site},
-    until,
 };
 
 /// How long sessions may take to come.
@@ -64,10 +63,9 @@ impl Contender for SocketWarp {
         let recipe = self.listener(&site, listener, api);
         let mut running = Running::new(site);
         running.start_listener(place, recipe)?;
-        until(PATIENCE, || {
+        running.wait("the listener is not ready", PATIENCE, || {
             Ok(http::call(api, "GET", "/readyz", "").is_ok_and(|reply| reply.status == 200))
-        })
-        .with_context(|| format!("the listener is not ready; {}", running.last_words()))?;
+        })?;
         for recipe in recipes {
             running.start_connector(place, recipe)?;
         }
@@ -145,12 +143,7 @@ fn open(running: &mut Running, api: SocketAddr, tunnels: &[Tunnel]) -> Result<()
         std::thread::sleep(Duration::from_micros(wanted as u64 * 500));
         Ok(sessions(api)? >= wanted)
     };
-    until(PATIENCE, connected).with_context(|| {
-        format!(
-            "not all connectors have a session; {}",
-            running.last_words()
-        )
-    })?;
+    running.wait("not all connectors have a session", PATIENCE, connected)?;
     for tunnel in tunnels {
         let entry = SocketAddr::new(IpAddr::from(Ipv4Addr::LOCALHOST), ports::next());
         let body = json!({

@@ -1,15 +1,15 @@
 //! `ssh -R`: an sshd of its own on the near side, ssh on the far side.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Contender, Limits, Running, Tunnel, connectors};
-use crate::{house::command, place::Place, ports, process::Recipe, site::Site, until};
+use crate::{house::command, place::Place, ports, process::Recipe, site::Site};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The fastest one that both sides have where the processor helps with AES.
@@ -59,10 +59,9 @@ impl Contender for Ssh {
             .arguments("-D -e -f")
             .argument(config);
         running.start_listener(place, daemon)?;
-        until(PATIENCE, || {
-            Ok(std::net::TcpStream::connect(listener).is_ok())
-        })
-        .with_context(|| format!("sshd is not ready; {}", running.last_words()))?;
+        running.wait("sshd is not ready", PATIENCE, || {
+            Ok(TcpStream::connect(listener).is_ok())
+        })?;
         for number in 0..connectors(tunnels) {
             let recipe = client(&folder, listener, tunnels, &running.entries, number);
             running.start_connector(place, recipe)?;

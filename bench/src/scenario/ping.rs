@@ -23,7 +23,12 @@ impl Scenario for Ping {
     }
 
     fn title(&self) -> &'static str {
-        "64 bytes there and back, one after the other"
+        match self.path {
+            Path::Loopback => "64 bytes there and back, one after the other",
+            Path::Ethernet | Path::Link(_) => {
+                "64 bytes there and back, one after the other, over Ethernet packets"
+            }
+        }
     }
 
     fn path(&self) -> Path {

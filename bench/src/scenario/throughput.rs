@@ -29,7 +29,12 @@ impl Scenario for Throughput {
     }
 
     fn title(&self) -> &'static str {
-        "Throughput, and processor time of all the contender's processes"
+        match self.path {
+            Path::Loopback => "Throughput, and processor time of all the contender's processes",
+            Path::Ethernet | Path::Link(_) => {
+                "Throughput, and processor time of all the contender's processes, over Ethernet packets"
+            }
+        }
     }
 
     fn path(&self) -> Path {
