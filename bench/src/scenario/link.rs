@@ -53,8 +53,8 @@ pub const LINKS: [Link; 8] = [
     .directions(DOWN),
     Link::new(
         "link-bursts",
-        "50 ms, 200 Mbit/s, 5 % loss in bursts of 8 packets",
-        far!(" loss=5%/8"),
+        "50 ms, 200 Mbit/s, 5 % loss in bursts of 20 ms",
+        far!(" loss=5%/20ms"),
     )
     .directions(DOWN),
     Link::new(
@@ -203,4 +203,26 @@ fn black_out(lab: &Lab, over: &Receiver<()>) {
         }
     }
     set(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use lab::settings::Setting;
+
+    use super::*;
+
+    #[test]
+    fn the_lab_understands_every_link() {
+        for link in LINKS {
+            for setting in link.settings.split_whitespace() {
+                let parsed = setting.parse::<Setting>();
+                assert!(parsed.is_ok(), "{}: {setting}: {parsed:?}", link.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_quick_run_has_some_links() {
+        assert_eq!(LINKS.iter().filter(|link| link.is_quick()).count(), 2);
+    }
 }
