@@ -12,6 +12,7 @@ pub mod options;
 pub mod place;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,6 +27,8 @@ const LINES: usize = 5;
 pub struct Recipe {
     /// The program, with a slash or to be found in `PATH`.
     pub program: PathBuf,
+    /// What it is told that it is called, if that is something else.
+    pub name: Option<PathBuf>,
     /// Its arguments.
     pub arguments: Vec<OsString>,
     /// Its environment, besides `PATH`.
@@ -39,10 +42,18 @@ impl Recipe {
     pub fn new(program: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
+            name: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             folder: folder.into(),
         }
+    }
+
+    /// Called something else.
+    #[must_use]
+    pub fn called(mut self, name: &Path) -> Self {
+        self.name = Some(name.to_owned());
+        self
     }
 
     /// With one more argument.
@@ -67,9 +78,14 @@ impl Recipe {
         self
     }
 
+    fn name(&self) -> &Path {
+        self.name.as_ref().unwrap_or(&self.program)
+    }
+
     fn command(&self, output: File, errors: File) -> Command {
         let mut command = Command::new(&self.program);
         command
+            .arg0(self.name())
             .args(&self.arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -173,5 +189,5 @@ fn spawn(network: &Network, recipe: &Recipe, log: &Path) -> Result<Child> {
     let file = file.with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = recipe.command(file.try_clone()?, file);
     let started = network.run(|| Ok(command.spawn()?));
-    started.with_context(|| format!("cannot start {}", recipe.program.display()))
+    started.with_context(|| format!("cannot start {}", recipe.name().display()))
 }

@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
@@ -10,12 +11,12 @@ use anyhow::{Context, Result, bail};
 use super::{
     Contender,
     direct::Direct,
-    one_x::{self, OneX},
+    one_x::OneX,
     rathole::{Rathole, Transport},
-    socket_warp::{self, SocketWarp},
+    socket_warp::SocketWarp,
     ssh::Ssh,
 };
-use crate::options::Options;
+use crate::{options::Options, program::Program};
 
 /// The name of the first build.
 pub const SOCKET_WARP: &str = "socket-warp";
@@ -64,37 +65,23 @@ fn socket_warps(options: &Options) -> Result<Vec<SocketWarp>> {
         }
     }
     let warp = |(name, folder): (String, PathBuf)| {
-        socket_warp::check(&folder).with_context(|| {
-            format!("{name} cannot be measured (build it with cargo build --release, or name its folder)")
-        })?;
-        let folder = folder.canonicalize()?;
-        let settings = options
-            .set
-            .iter()
-            .filter(|setting| setting.contender == name);
-        let settings = settings.cloned().collect();
-        Ok(SocketWarp {
-            name,
-            folder,
-            settings,
+        let settings = options.set.iter();
+        let settings = settings.filter(|setting| setting.contender == name);
+        SocketWarp::new(&name, &folder, settings.cloned().collect()).with_context(|| {
+            format!("{name} is not built (cargo build --release), or in another folder")
         })
     };
     builds.into_iter().map(warp).collect()
 }
 
 fn find_rathole(options: &Options, found: &mut Installed) -> Result<()> {
-    let program = match &options.rathole {
-        Some(path) => Some(
-            path.canonicalize()
-                .with_context(|| path.display().to_string())?,
-        ),
-        None => in_path("rathole"),
-    };
+    let program = options.rathole.clone().or_else(|| in_path("rathole"));
     let Some(program) = program else {
         let why = "rathole: not in PATH, and no --rathole PATH (cargo install rathole)";
         found.left_out.push(why.to_owned());
         return Ok(());
     };
+    let program = Arc::new(Program::open(&program)?);
     for transport in [Transport::Plaintext, Transport::Tls, Transport::Noise] {
         if transport == Transport::Tls && in_path("openssl").is_none() {
             let why = "rathole TLS: openssl, which makes its certificates, is not in PATH";
@@ -127,9 +114,7 @@ fn find_one_x(options: &Options, found: &mut Installed) -> Result<()> {
             .push("socket-warp 1.x: no --one-x DIR".to_owned());
         return Ok(());
     };
-    one_x::check(folder)?;
-    let folder = folder.canonicalize()?;
-    found.contenders.push(Box::new(OneX { folder }));
+    found.contenders.push(Box::new(OneX::new(folder)?));
     Ok(())
 }
 

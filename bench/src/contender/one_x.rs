@@ -2,11 +2,11 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::json;
 
 use super::{Contender, Limits, Running, Tunnel, connectors, scep::Scep};
@@ -15,6 +15,7 @@ use crate::{
     place::Place,
     ports,
     process::Recipe,
+    program::Program,
     site::{Ca, Site},
 };
 
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// socket-warp 1.x.
 #[derive(Debug)]
 pub struct OneX {
-    /// Where the programs are.
-    pub folder: PathBuf,
+    listener: Program,
+    connector: Program,
 }
 
 impl Contender for OneX {
@@ -59,10 +60,10 @@ impl Contender for OneX {
             let folder = site.make(&name)?;
             site.write_pair(&format!("{name}/client"), &pair)?;
             site.write(&format!("{name}/settings.json"), &settings(listener))?;
-            recipes.push(Recipe::new(self.folder.join("sw_connector1"), folder));
+            recipes.push(self.connector.recipe(folder));
         }
         let scep = Scep::start(&known)?;
-        let daemon = self.listener(&site, listener, api, scep.address);
+        let daemon = self.recipe(&site, listener, api, scep.address);
         let mut running = Running::new(site);
         running.keep.push(Box::new(scep));
         running.start_listener(place, daemon)?;
@@ -78,8 +79,20 @@ impl Contender for OneX {
 }
 
 impl OneX {
-    fn listener(&self, site: &Site, quic: SocketAddr, api: SocketAddr, scep: SocketAddr) -> Recipe {
-        Recipe::new(self.folder.join("sw_listener1"), site.folder())
+    /// The programs in a folder.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub fn new(folder: &Path) -> Result<Self> {
+        Ok(Self {
+            listener: Program::open(&folder.join("sw_listener1"))?,
+            connector: Program::open(&folder.join("sw_connector1"))?,
+        })
+    }
+
+    fn recipe(&self, site: &Site, quic: SocketAddr, api: SocketAddr, scep: SocketAddr) -> Recipe {
+        self.listener
+            .recipe(site.folder())
             .variable("SWL_CERT_PATH", site.path("server.crt"))
             .variable("SWL_KEY_PATH", site.path("server.key"))
             .variable("SWL_CA_PATH", site.path("ca.crt"))
@@ -90,19 +103,6 @@ impl OneX {
             .variable("APIS_ADDRS", api.ip().to_string())
             .variable("APIS_PORT", api.port().to_string())
     }
-}
-
-/// Why a folder cannot be used.
-///
-/// # Errors
-/// When a program is missing.
-pub fn check(folder: &Path) -> Result<()> {
-    for program in ["sw_listener1", "sw_connector1"] {
-        if !folder.join(program).is_file() {
-            bail!("there is no {program} in {}", folder.display());
-        }
-    }
-    Ok(())
 }
 
 fn uid(number: usize) -> String {

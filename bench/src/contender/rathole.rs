@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use crate::{
     house::command,
     place::Place,
     ports,
-    process::Recipe,
+    program::Program,
     site::{Ca, Site},
 };
 
@@ -36,7 +36,7 @@ pub enum Transport {
 #[derive(Debug)]
 pub struct Rathole {
     /// The program.
-    pub program: PathBuf,
+    pub program: Arc<Program>,
     /// What carries the bytes.
     pub transport: Transport,
 }
@@ -57,7 +57,7 @@ impl Contender for Rathole {
     }
 
     fn about(&self) -> String {
-        let answer = command(&self.program.to_string_lossy(), &["--version"]).unwrap_or_default();
+        let answer = self.program.output(&["--version"]).unwrap_or_default();
         let version = version(&answer).unwrap_or("of unknown version");
         let kind = match self.transport {
             Transport::Plaintext => "not encrypted",
@@ -83,7 +83,7 @@ impl Contender for Rathole {
             let text = client_settings(listener, &sides.client, tunnels, number);
             clients.push(site.write(&format!("client{number}.toml"), &text)?);
         }
-        let recipe = Recipe::new(&self.program, site.folder());
+        let recipe = self.program.recipe(site.folder());
         let mut running = Running::new(site);
         running.entries = entries;
         running.start_listener(place, recipe.clone().argument("--server").argument(file))?;
@@ -111,7 +111,7 @@ impl Rathole {
     }
 
     fn noise_settings(&self) -> Result<Sides> {
-        let said = command(&self.program.to_string_lossy(), &["--genkey"])?;
+        let said = self.program.output(&["--genkey"])?;
         let mut keys = said.lines().filter(|line| line.ends_with('='));
         let (private, public) = keys.next().zip(keys.next()).context("no keys of rathole")?;
         let section = |side: &str, key: &str| {

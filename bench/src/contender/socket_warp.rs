@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use crate::{
     place::Place,
     ports,
     process::Recipe,
+    program::Program,
     site::{Ca, Site},
 };
 
@@ -27,8 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct SocketWarp {
     /// Its name in the tables.
     pub name: String,
-    /// Where `sw_listener` and `sw_connector` are.
-    pub folder: PathBuf,
+    /// `sw_listener`.
+    pub listener: Program,
+    /// `sw_connector`.
+    pub connector: Program,
     /// Settings besides the built-in ones.
     pub settings: Vec<Setting>,
 }
@@ -39,9 +42,7 @@ impl Contender for SocketWarp {
     }
 
     fn about(&self) -> String {
-        let listener = self.folder.join("sw_listener");
-        let version = crate::house::command(&listener.to_string_lossy(), &["--version"]);
-        let version = version.unwrap_or_default();
+        let version = self.listener.output(&["--version"]).unwrap_or_default();
         let settings = self.settings.iter();
         let settings = settings.map(|setting| format!(", {}={}", setting.key, setting.value));
         format!("{}{}", version.trim(), settings.collect::<String>())
@@ -58,9 +59,9 @@ impl Contender for SocketWarp {
         for number in 0..connectors(tunnels) {
             let name = uid(number);
             site.write_pair(&name, &ca.client(&name)?)?;
-            recipes.push(self.connector(&site, &name, listener)?);
+            recipes.push(self.connector_recipe(&site, &name, listener)?);
         }
-        let recipe = self.listener(&site, listener, api);
+        let recipe = self.listener_recipe(&site, listener, api);
         let mut running = Running::new(site);
         running.start_listener(place, recipe)?;
         running.wait("the listener is not ready", PATIENCE, || {
@@ -75,8 +76,23 @@ impl Contender for SocketWarp {
 }
 
 impl SocketWarp {
-    fn listener(&self, site: &Site, quic: SocketAddr, api: SocketAddr) -> Recipe {
-        let mut recipe = Recipe::new(self.folder.join("sw_listener"), site.folder())
+    /// The build in a folder.
+    ///
+    /// # Errors
+    /// When a program is not there.
+    pub fn new(name: &str, folder: &Path, settings: Vec<Setting>) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            listener: Program::open(&folder.join("sw_listener"))?,
+            connector: Program::open(&folder.join("sw_connector"))?,
+            settings,
+        })
+    }
+
+    fn listener_recipe(&self, site: &Site, quic: SocketAddr, api: SocketAddr) -> Recipe {
+        let mut recipe = self
+            .listener
+            .recipe(site.folder())
             .variable("SWL_CERT_PATH", site.path("server.crt"))
             .variable("SWL_KEY_PATH", site.path("server.key"))
             .variable("SWL_CA_PATH", site.path("ca.crt"))
@@ -90,7 +106,7 @@ impl SocketWarp {
         recipe
     }
 
-    fn connector(&self, site: &Site, uid: &str, listener: SocketAddr) -> Result<Recipe> {
+    fn connector_recipe(&self, site: &Site, uid: &str, listener: SocketAddr) -> Result<Recipe> {
         let settings = json!({
             "client_cert_path": format!("{uid}.crt"),
             "client_key_path": format!("{uid}.key"),
@@ -98,7 +114,9 @@ impl SocketWarp {
             "listeners": [listener.to_string()],
         });
         let file = site.write(&format!("{uid}.json"), &settings.to_string())?;
-        let mut recipe = Recipe::new(self.folder.join("sw_connector"), site.folder())
+        let mut recipe = self
+            .connector
+            .recipe(site.folder())
             .argument("--config")
             .argument(file);
         for (key, value) in self.settings_of("connector") {
@@ -117,19 +135,6 @@ impl SocketWarp {
             Some((key, setting.value.as_str()))
         })
     }
-}
-
-/// Why a folder cannot be used.
-///
-/// # Errors
-/// When a program is missing.
-pub fn check(folder: &Path) -> Result<()> {
-    for program in ["sw_listener", "sw_connector"] {
-        if !folder.join(program).is_file() {
-            bail!("there is no {program} in {}", folder.display());
-        }
-    }
-    Ok(())
 }
 
 fn uid(number: usize) -> String {
@@ -179,7 +184,8 @@ mod tests {
         };
         let warp = SocketWarp {
             name: "a".into(),
-            folder: "/".into(),
+            listener: Program::open(Path::new("/bin/sh")).unwrap(),
+            connector: Program::open(Path::new("/bin/sh")).unwrap(),
             settings: vec![setting("both"), setting("listener.threads")],
         };
         let listener: Vec<_> = warp.settings_of("listener").collect();

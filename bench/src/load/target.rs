@@ -48,8 +48,9 @@ impl Target {
     pub fn start(network: &Network) -> Result<Self> {
         let site = Site::new()?;
         let port = ports::next();
-        let itself = std::env::current_exe().context("cannot tell where this program is")?;
-        let recipe = Recipe::new(itself, site.folder()).arguments(&format!("target {port}"));
+        // It stays there, even if it is built anew meanwhile.
+        let itself = Recipe::new("/proc/self/exe", site.folder());
+        let recipe = itself.arguments(&format!("target {port}"));
         let target = Self {
             port,
             network: network.clone(),
