@@ -22,7 +22,7 @@ use common::{
         control::{Hello, Message, PROTOCOL_VERSION, Welcome},
     },
 };
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Endpoint, EndpointConfig};
 use thiserror::Error;
 use tokio::{net::lookup_host, time::timeout};
 use tracing::{debug, warn};
@@ -195,8 +195,8 @@ fn endpoint(address: SocketAddr, config: &Config) -> Result<Endpoint, DialError>
     if let Some(advice) = buffers.advice() {
         debug!("{advice}");
     }
-    let runtime = Arc::new(TokioRuntime);
-    Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(DialError::Endpoint)
+    quic::endpoint(socket, EndpointConfig::default(), None, &config.transport)
+        .map_err(DialError::Endpoint)
 }
 
 async fn greet(

@@ -12,7 +12,7 @@ use common::{
     tls::KeyPermissions,
     wire::close::CloseCode,
 };
-use quinn::{Endpoint, TokioRuntime, VarInt};
+use quinn::{Endpoint, VarInt};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -291,13 +291,9 @@ async fn start_endpoint(
         warn!("{advice}");
     }
     let EndpointSetup { server, keys } = setup;
+    let transport = config.transport.clone();
     let starting = shards.first().spawn(async move {
-        Endpoint::new(
-            keys.endpoint_config(),
-            Some(server),
-            socket,
-            Arc::new(TokioRuntime),
-        )
+        quic::endpoint(socket, keys.endpoint_config(), Some(server), &transport)
     });
     let endpoint = starting
         .await

@@ -103,10 +103,11 @@ impl Config {
 
     fn read(s: &mut Settings) -> Self {
         let seconds = Duration::from_secs;
+        let max_streams = s.number("max_streams", 1..=1_000_000, 16_384);
         let config = Self {
             files: read_files(s),
             listeners: read_listeners(s),
-            transport: read_transport(s),
+            transport: s.transport(max_streams),
             udp_buffer: s.number("udp_buffer_bytes", 65536..=1 << 30, 8 << 20),
             targets: TargetPolicy::new(s.list::<Rule>("allowed_targets")),
             // The listener gives up after 75 s.
@@ -122,12 +123,6 @@ impl Config {
             .check(config.transport.max_streams as usize)
         {
             s.conflict("session_window_bytes", why);
-        }
-        if config.transport.idle_timeout <= config.transport.keep_alive {
-            s.conflict(
-                "idle_timeout_seconds",
-                "must be more than keep_alive_seconds",
-            );
         }
         config
     }
@@ -179,26 +174,6 @@ fn read_listeners(s: &mut Settings) -> Vec<ListenerAddress> {
             s.conflict("server_name", error);
             Vec::new()
         }
-    }
-}
-
-fn read_transport(s: &mut Settings) -> TransportSettings {
-    let built_in = TransportSettings::default();
-    let seconds = Duration::from_secs;
-    TransportSettings {
-        keep_alive: seconds(s.number("keep_alive_seconds", 1..=3600, 10)),
-        idle_timeout: seconds(s.number("idle_timeout_seconds", 2..=7200, 20)),
-        stream_window: s.number(
-            "stream_window_bytes",
-            65536..=1 << 30,
-            built_in.stream_window,
-        ),
-        session_window: s.number(
-            "session_window_bytes",
-            65536..=1 << 36,
-            built_in.session_window,
-        ),
-        max_streams: s.number("max_streams", 1..=1_000_000, 16_384),
     }
 }
 

@@ -109,6 +109,16 @@ pub(super) const KEYS: &[Key] = &[
         "the same for all streams of a session together",
     ),
     (
+        "max_udp_payload_bytes",
+        "8952",
+        "longest UDP payload: path MTU discovery tries up to it",
+    ),
+    (
+        "udp_segmentation_offload",
+        "true",
+        "give the kernel many datagrams at once (GSO)",
+    ),
+    (
         "udp_buffer_bytes",
         "8388608",
         "UDP socket buffers asked for",

@@ -165,7 +165,8 @@ impl Config {
                 ip(s, "addrs", IpAddr::from([0, 0, 0, 0])),
                 s.number("port", 0..=65535, 11443),
             ),
-            transport: read_transport(s),
+            // The connector opens the control stream and nothing else.
+            transport: s.transport(1),
             udp_buffer: s.number("udp_buffer_bytes", 65536..=1 << 30, 8 << 20),
             api: ApiConfig {
                 address: SocketAddr::new(
@@ -213,12 +214,6 @@ impl Config {
         if let Err(why) = self.transport.check(self.max_streams_per_uid) {
             settings.conflict("session_window_bytes", why);
         }
-        if self.transport.idle_timeout <= self.transport.keep_alive {
-            settings.conflict(
-                "idle_timeout_seconds",
-                "must be more than keep_alive_seconds",
-            );
-        }
     }
 }
 
@@ -235,27 +230,6 @@ fn read_files(s: &mut Settings) -> CertificateFiles {
             "the CA certificates for connectors (PEM); `sw_listener pki init` makes one",
         ),
         permissions: insecure.into(),
-    }
-}
-
-fn read_transport(s: &mut Settings) -> TransportSettings {
-    let built_in = TransportSettings::default();
-    let seconds = Duration::from_secs;
-    TransportSettings {
-        keep_alive: seconds(s.number("keep_alive_seconds", 1..=3600, 10)),
-        idle_timeout: seconds(s.number("idle_timeout_seconds", 2..=7200, 20)),
-        stream_window: s.number(
-            "stream_window_bytes",
-            65536..=1 << 30,
-            built_in.stream_window,
-        ),
-        session_window: s.number(
-            "session_window_bytes",
-            65536..=1 << 36,
-            built_in.session_window,
-        ),
-        // The connector opens the control stream and nothing else.
-        max_streams: 1,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The QUIC carrier (RFC 9000): connection, transport parameters, congestion control, socket, endpoint keys.
 
 pub mod congestion;
+mod endpoint;
 mod keys;
-mod socket;
 mod transport;
+mod udp;
 
 use std::{
     net::SocketAddr,
@@ -18,9 +19,10 @@ use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 
 pub use self::{
+    endpoint::endpoint,
     keys::{EndpointKeys, KeyDerivationError},
-    socket::{BindError, UdpBuffers, bind},
     transport::TransportSettings,
+    udp::{BindError, UdpBuffers, bind},
 };
 use super::{Closed, RecvHalf, SendHalf};
 use crate::wire::{Protocol, close::CloseCode};

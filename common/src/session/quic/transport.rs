@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use quinn::{TransportConfig, VarInt};
+use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
 const MAX_SESSION_WINDOW: u64 = 1 << 36;
+
+/// UDP payload of a jumbo frame over IPv6: 9,000 - 40 - 8 bytes.
+const JUMBO: u16 = 8_952;
 
 /// What the settings decide about a QUIC connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub struct TransportSettings {
     pub session_window: u64,
     /// Bidirectional streams that the peer may hold open.
     pub max_streams: u32,
+    /// Longest UDP payload that is received and that path MTU discovery (RFC 8899) tries, in bytes.
+    pub max_udp_payload: u16,
+    /// Whether the kernel may be given many datagrams at once (UDP generic segmentation offload).
+    pub segmentation_offload: bool,
 }
 
 impl Default for TransportSettings {
@@ -32,6 +39,8 @@ impl Default for TransportSettings {
             stream_window: 1 << 20,
             session_window: 16 << 30,
             max_streams: 1,
+            max_udp_payload: JUMBO,
+            segmentation_offload: true,
         }
     }
 }
@@ -63,6 +72,8 @@ impl TransportSettings {
     pub fn to_quinn(&self) -> TransportConfig {
         let window = VarInt::from_u64(self.session_window.min(MAX_SESSION_WINDOW));
         let idle = self.idle_timeout.try_into();
+        let mut discovery = MtuDiscoveryConfig::default();
+        discovery.upper_bound(self.max_udp_payload);
         let mut config = TransportConfig::default();
         config
             .keep_alive_interval(Some(self.keep_alive))
@@ -72,7 +83,9 @@ impl TransportSettings {
             .send_window(SEND_WINDOW)
             .max_concurrent_bidi_streams(self.max_streams.into())
             .max_concurrent_uni_streams(VarInt::from_u32(0))
-            .datagram_receive_buffer_size(None);
+            .datagram_receive_buffer_size(None)
+            .enable_segmentation_offload(self.segmentation_offload)
+            .mtu_discovery_config(Some(discovery));
         config
     }
 }

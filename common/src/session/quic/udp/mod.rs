@@ -1,0 +1,8 @@
+//! UDP under QUIC: sockets with large buffers, and large sends.
+
+mod batch;
+mod bind;
+mod merging;
+
+pub use self::bind::{BindError, UdpBuffers, bind};
+pub(super) use self::merging::MergingSocket;
