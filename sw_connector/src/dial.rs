@@ -170,7 +170,7 @@ async fn dial_address(
         address,
         what: "the listener agreed on no protocol".to_owned(),
     })?;
-    let session = Session::over_quic(connection, protocol, config.transport.session_window);
+    let session = Session::over_quic(connection, protocol, &config.transport);
     let control = match protocol {
         Protocol::V1 => {
             warn!(%address, "the listener speaks protocol 1 (socket-warp 1.x): half-closed transfers cannot be carried");
@@ -235,6 +235,7 @@ async fn say_hello(session: &Session) -> Result<(SendHalf, RecvHalf, Welcome), F
         Message::Hello(_)
         | Message::Ping { .. }
         | Message::Pong { .. }
+        | Message::Window { .. }
         | Message::Goaway { .. } => Err(common::session::StreamError::Early.into()),
     }
 }

@@ -39,7 +39,7 @@ impl Link {
     pub(crate) fn new(dialled: Dialled) -> Self {
         let control = dialled
             .control
-            .map(|(send, recv, _)| ControlLoop::new(send, recv));
+            .map(|(send, recv, _)| ControlLoop::new(send, recv, dialled.session.windows().clone()));
         let (task, control) = control.unzip();
         Self {
             session: dialled.session,

@@ -193,8 +193,7 @@ impl Server {
             registry: self.registry.clone(),
             duplicate_uid: self.config.duplicate_uid,
             deadline: self.config.admission.deadline,
-            keep_alive: self.config.transport.keep_alive,
-            session_window: self.config.transport.session_window,
+            transport: self.config.transport.clone(),
             limits: StreamLimits::new(
                 self.config.max_streams_per_uid,
                 self.config.max_streams,

@@ -31,6 +31,7 @@ impl Settings {
             ),
             segmentation_offload: self
                 .flag("udp_segmentation_offload", built_in.segmentation_offload),
+            congestion: self.or("congestion_control", built_in.congestion),
         };
         if transport.idle_timeout <= transport.keep_alive {
             self.conflict(

@@ -1,6 +1,6 @@
-//! The control stream after `hello` and `welcome`: answers pings, sends ours, hears `goaway`.
+//! The control stream after `hello` and `welcome`: answers pings, sends ours, carries grants, hears `goaway`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{
@@ -8,7 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{FrameIoError, RecvHalf, SendHalf, StreamError, read_frame, write_frame};
+use super::{
+    FrameIoError, RecvHalf, SendHalf, StreamError, flow::Windows, read_frame, write_frame,
+};
 use crate::wire::control::Message;
 
 /// Messages that may wait between the two directions; a peer that does not read its answers waits for itself.
@@ -94,12 +96,20 @@ pub struct ControlLoop {
     recv: RecvHalf,
     commands: mpsc::Receiver<Command>,
     goaway: watch::Sender<Option<Goaway>>,
+    windows: Arc<Windows>,
     first: Option<Message>,
 }
 
 impl ControlLoop {
-    /// The loop over a control stream on which `hello` has passed, and a handle to it.
-    pub fn new(send: SendHalf, recv: RecvHalf) -> (Self, ControlHandle) {
+    /// The loop over a control stream on which `hello` has passed, for the session with these windows; and a handle to
+    /// it.
+    pub fn new(
+        mut send: SendHalf,
+        mut recv: RecvHalf,
+        windows: Arc<Windows>,
+    ) -> (Self, ControlHandle) {
+        send.put_first();
+        recv.lift();
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (goaway, heard) = watch::channel(None);
         let handle = ControlHandle {
@@ -111,6 +121,7 @@ impl ControlLoop {
             recv,
             commands: receiver,
             goaway,
+            windows,
             first: None,
         };
         (task, handle)
@@ -128,6 +139,7 @@ impl ControlLoop {
             recv,
             commands,
             goaway,
+            windows,
             first,
         } = self;
         if let Some(message) = first
@@ -138,7 +150,7 @@ impl ControlLoop {
         let (incoming, received) = mpsc::channel(QUEUE);
         tokio::select! {
             error = read_all(recv, incoming) => error,
-            error = serve(send, received, commands, goaway) => error,
+            error = serve(send, received, commands, goaway, &windows) => error,
         }
     }
 }
@@ -162,6 +174,7 @@ async fn serve(
     mut received: mpsc::Receiver<Message>,
     mut commands: mpsc::Receiver<Command>,
     goaway: watch::Sender<Option<Goaway>>,
+    windows: &Windows,
 ) -> ControlError {
     let mut waiting: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
     let mut nonce = 0;
@@ -181,6 +194,10 @@ async fn serve(
                     goaway.send_replace(Some(Goaway { reason, reconnect_after }));
                     continue;
                 }
+                Message::Window { stream, offset } => {
+                    windows.heard(stream, offset);
+                    continue;
+                }
                 Message::Hello(_) => return ControlError::Unexpected("hello"),
                 Message::Welcome(_) => return ControlError::Unexpected("welcome"),
             },
@@ -196,7 +213,7 @@ async fn serve(
                     reconnect_after_ms: u64::try_from(goaway.reconnect_after.as_millis()).unwrap_or(u64::MAX),
                 },
             },
-            else => return std::future::pending().await,
+            (stream, offset) = windows.next_grant() => Message::Window { stream, offset },
         };
         if let Err(error) = write_frame(&mut send, &reply).await {
             return error.into();
@@ -229,8 +246,8 @@ mod tests {
     #[tokio::test]
     async fn pings_are_answered_and_goaway_is_heard() {
         let (_pair, [near, far]) = ends().await;
-        let (near, near_handle) = ControlLoop::new(near.0, near.1);
-        let (far, far_handle) = ControlLoop::new(far.0, far.1);
+        let (near, near_handle) = ControlLoop::new(near.0, near.1, Arc::default());
+        let (far, far_handle) = ControlLoop::new(far.0, far.1, Arc::default());
         let goaway = Goaway {
             reason: "test".to_owned(),
             reconnect_after: Duration::from_millis(7),
@@ -251,7 +268,7 @@ mod tests {
     #[tokio::test]
     async fn a_ping_without_an_answer_is_no_answer() {
         let (_pair, [near, _far]) = ends().await;
-        let (near, handle) = ControlLoop::new(near.0, near.1);
+        let (near, handle) = ControlLoop::new(near.0, near.1, Arc::default());
         tokio::select! {
             error = near.run() => panic!("{error}"),
             answered = handle.ping(Duration::from_millis(50)) => assert!(!answered),
@@ -268,7 +285,7 @@ mod tests {
             capabilities: Vec::new(),
         });
         write_frame(&mut near.0, &hello).await.unwrap();
-        let (far, _handle) = ControlLoop::new(far.0, far.1);
+        let (far, _handle) = ControlLoop::new(far.0, far.1, Arc::default());
         let error = far.run().await;
         assert!(error.is_protocol_error(), "{error}");
     }

@@ -5,16 +5,18 @@
 
 mod closed;
 pub mod control;
+pub mod flow;
 mod frame;
 pub mod quic;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::pki_types::CertificateDer;
 
+use self::flow::Windows;
 pub use self::{
     closed::Closed,
     frame::{FrameIoError, read_frame, write_frame},
@@ -27,6 +29,7 @@ use crate::wire::{Protocol, close::CloseCode};
 pub struct Session {
     carrier: Carrier,
     protocol: Protocol,
+    windows: Arc<Windows>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,16 +38,24 @@ enum Carrier {
 }
 
 impl Session {
-    /// A session over an established QUIC connection, whose flow-control window is `session_window` bytes.
+    /// A session over an established QUIC connection that was configured with these settings.
     pub fn over_quic(
         connection: quinn::Connection,
         protocol: Protocol,
-        session_window: u64,
+        settings: &quic::TransportSettings,
     ) -> Self {
+        let windows = Arc::new(Windows::default());
+        let quic = quic::QuicCarrier::new(connection, protocol, windows.clone(), settings);
         Self {
-            carrier: Carrier::Quic(quic::QuicCarrier::new(connection, session_window)),
+            carrier: Carrier::Quic(quic),
             protocol,
+            windows,
         }
+    }
+
+    /// The windows of its streams; a [control loop](control::ControlLoop) carries the grants.
+    pub fn windows(&self) -> &Arc<Windows> {
+        &self.windows
     }
 
     /// Opens a bidirectional stream; waits while the peer's limit of streams is reached.

@@ -1,16 +1,15 @@
 //! The two halves of a stream. Neither ends cleanly by accident: a half that is dropped before its end is reset.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use std::future::Future;
 
 use bytes::Bytes;
-use quinn::{ReadError, ReadExactError, VarInt, WriteError};
+use quinn::{ReadError, VarInt, WriteError};
 use thiserror::Error;
 
-use super::Closed;
+use super::{
+    Closed,
+    quic::{QuicRecv, QuicSend},
+};
 use crate::wire::close::StreamCode;
 
 /// Why a stream broke off.
@@ -28,6 +27,9 @@ pub enum StreamError {
     /// The stream ended in the middle of something that has a length.
     #[error("the stream ended early")]
     Early,
+    /// The peer sent more of the stream than it was granted.
+    #[error("the peer sent more than it was granted")]
+    Flooded,
     /// This half was used after its end.
     #[error("the stream is closed")]
     Misused,
@@ -42,11 +44,11 @@ pub struct SendHalf {
 
 #[derive(Debug)]
 enum SendCarrier {
-    Quic(quinn::SendStream),
+    Quic(QuicSend),
 }
 
 impl SendHalf {
-    pub(super) fn over_quic(stream: quinn::SendStream) -> Self {
+    pub(super) fn over_quic(stream: QuicSend) -> Self {
         Self {
             carrier: SendCarrier::Quic(stream),
             ended: false,
@@ -62,7 +64,14 @@ impl SendHalf {
     /// Not cancel safe: a part may have been handed over.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
         match &mut self.carrier {
-            SendCarrier::Quic(stream) => Ok(stream.write_chunk(bytes).await?),
+            SendCarrier::Quic(stream) => Ok(stream.write(bytes).await?),
+        }
+    }
+
+    /// Sends ahead of all other streams of the session, without a window: for its control stream.
+    pub(super) fn put_first(&mut self) {
+        match &mut self.carrier {
+            SendCarrier::Quic(stream) => stream.put_first(),
         }
     }
 
@@ -71,7 +80,7 @@ impl SendHalf {
         self.ended = true;
         match &mut self.carrier {
             // It fails only when the stream has ended already.
-            SendCarrier::Quic(stream) => drop(stream.finish()),
+            SendCarrier::Quic(stream) => drop(stream.stream.finish()),
         }
     }
 
@@ -82,7 +91,7 @@ impl SendHalf {
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), StreamError>> + Send + use<> {
         match &self.carrier {
             SendCarrier::Quic(stream) => {
-                let stopped = stream.stopped();
+                let stopped = stream.stream.stopped();
                 async move {
                     match stopped.await {
                         Ok(None) => Ok(()),
@@ -102,7 +111,7 @@ impl SendHalf {
         self.ended = true;
         match &mut self.carrier {
             // It fails only when the stream has ended already.
-            SendCarrier::Quic(stream) => drop(stream.reset(VarInt::from_u32(code as u32))),
+            SendCarrier::Quic(stream) => drop(stream.stream.reset(VarInt::from_u32(code as u32))),
         }
     }
 }
@@ -125,18 +134,19 @@ pub struct RecvHalf {
 
 #[derive(Debug)]
 enum RecvCarrier {
-    Quic(quinn::RecvStream, quinn::Connection),
+    Quic(QuicRecv),
 }
 
 impl RecvHalf {
-    pub(super) fn over_quic(stream: quinn::RecvStream, connection: quinn::Connection) -> Self {
+    pub(super) fn over_quic(stream: QuicRecv) -> Self {
         Self {
-            carrier: RecvCarrier::Quic(stream, connection),
+            carrier: RecvCarrier::Quic(stream),
             ended: false,
         }
     }
 
     /// Fills the front of `chunks` with what has come, without copying it: the number of chunks, or `None` at the end.
+    /// Whoever has done something with the bytes says so with [`Self::consumed`], or no more will come.
     ///
     /// # Errors
     /// [`StreamError::Reset`] or [`StreamError::Session`].
@@ -145,10 +155,27 @@ impl RecvHalf {
     /// Cancel safe.
     pub async fn read(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, StreamError> {
         let read = match &mut self.carrier {
-            RecvCarrier::Quic(stream, _) => stream.read_chunks(chunks).await?,
+            RecvCarrier::Quic(stream) => stream.read(chunks).await?,
         };
         self.ended |= read.is_none();
         Ok(read)
+    }
+
+    /// So many bytes have gone where they belong, and more may come.
+    pub fn consumed(&mut self, bytes: usize) {
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => stream.consumed(bytes),
+        }
+    }
+
+    /// Takes in what is still on its way while nobody reads. Never completes.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn absorb(&mut self) {
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => stream.absorb().await,
+        }
     }
 
     /// Fills `buffer`, and takes not a byte more off the stream.
@@ -157,14 +184,11 @@ impl RecvHalf {
     /// As [`Self::read`], and [`StreamError::Early`] when the stream ends first.
     pub async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), StreamError> {
         match &mut self.carrier {
-            RecvCarrier::Quic(stream, _) => match stream.read_exact(buffer).await {
-                Ok(()) => Ok(()),
-                Err(ReadExactError::FinishedEarly(_)) => {
-                    self.ended = true;
-                    Err(StreamError::Early)
-                }
-                Err(ReadExactError::ReadError(error)) => Err(error.into()),
-            },
+            RecvCarrier::Quic(stream) => {
+                let read = stream.read_exact(buffer).await;
+                self.ended |= read == Err(StreamError::Early);
+                read
+            }
         }
     }
 
@@ -174,15 +198,15 @@ impl RecvHalf {
     /// A look, not something to wait for: quinn's `received_reset` leaves a waker behind when it is dropped, for the
     /// life of the connection if all data has arrived by then.
     pub async fn broken_yet(&mut self) -> Option<StreamError> {
-        let RecvCarrier::Quic(stream, connection) = &mut self.carrier;
-        let mut reading = pin!(stream.read_chunk(0, true));
-        let polled = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
-        match polled {
-            Poll::Ready(Err(error)) => Some(error.into()),
-            Poll::Ready(Ok(_)) | Poll::Pending => {
-                let closed = connection.close_reason()?;
-                Some(StreamError::Session(closed.into()))
-            }
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => stream.broken_yet().await,
+        }
+    }
+
+    /// Takes whatever comes, without grants: for the session's control stream.
+    pub(super) fn lift(&mut self) {
+        match &mut self.carrier {
+            RecvCarrier::Quic(stream) => stream.lift(),
         }
     }
 
@@ -191,7 +215,7 @@ impl RecvHalf {
         self.ended = true;
         match &mut self.carrier {
             // It fails only when the stream has ended already.
-            RecvCarrier::Quic(stream, _) => drop(stream.stop(VarInt::from_u32(code as u32))),
+            RecvCarrier::Quic(stream) => drop(stream.stream.stop(VarInt::from_u32(code as u32))),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Endpoint, EndpointConfig};
 use rustls::{
     RootCertStore,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
+
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Session,
@@ -19,6 +21,7 @@ pub(crate) struct Pair {
     pub(crate) listener: Session,
     pub(crate) connector: Session,
     _endpoints: [Endpoint; 2],
+    _grants: [AbortOnDropHandle<()>; 2],
 }
 
 /// A pair with these transport parameters on both sides.
@@ -32,31 +35,42 @@ pub(crate) async fn pair(protocol: Protocol, settings: &TransportSettings) -> Pa
     let crypto = tls::client_config(again, roots, true).expect("client");
     let mut client = quinn::ClientConfig::new(Arc::new(crypto));
     client.transport_config(transport);
-    let (near, far) = (endpoint(None), endpoint(Some(server)));
+    let (near, far) = (endpoint(None, settings), endpoint(Some(server), settings));
     let address = far.local_addr().expect("bound");
     let connecting = near
         .connect_with(client, address, "localhost")
         .expect("connect");
     let accepting = async { far.accept().await.expect("open").await.expect("handshake") };
     let (connected, accepted) = tokio::join!(connecting, accepting);
-    let window = settings.session_window;
+    let listener = Session::over_quic(accepted, protocol, settings);
+    let connector = Session::over_quic(connected.expect("handshake"), protocol, settings);
+    let grants = [
+        carry_grants(&listener, &connector),
+        carry_grants(&connector, &listener),
+    ];
     Pair {
-        listener: Session::over_quic(accepted, protocol, window),
-        connector: Session::over_quic(connected.expect("handshake"), protocol, window),
+        listener,
+        connector,
         _endpoints: [near, far],
+        _grants: grants,
     }
 }
 
-fn endpoint(server: Option<quinn::ServerConfig>) -> Endpoint {
+/// What the control loops do, for pairs without them.
+fn carry_grants(from: &Session, to: &Session) -> AbortOnDropHandle<()> {
+    let (from, to) = (from.windows().clone(), to.windows().clone());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            let (stream, offset) = from.next_grant().await;
+            to.heard(stream, offset);
+        }
+    }))
+}
+
+fn endpoint(server: Option<quinn::ServerConfig>, settings: &TransportSettings) -> Endpoint {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let (socket, _) = quic::bind(any, 1 << 16).expect("bind");
-    Endpoint::new(
-        EndpointConfig::default(),
-        server,
-        socket,
-        Arc::new(TokioRuntime),
-    )
-    .expect("endpoint")
+    quic::endpoint(socket, EndpointConfig::default(), server, settings).expect("endpoint")
 }
 
 /// One self-signed certificate for both sides.

@@ -33,6 +33,7 @@ pub(super) async fn pump(
             match try_write(tcp, rest) {
                 Ok(written) => {
                     meter.add(written);
+                    recv.consumed(written);
                     rest = advance(rest, written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -99,6 +100,7 @@ async fn writable(tcp: &TcpStream, recv: &mut RecvHalf) -> Result<(), Cut> {
     let error = loop {
         tokio::select! {
             ready = tcp.writable() => return Ok(ready?),
+            () = recv.absorb() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
         if let Some(error) = recv.broken_yet().await {

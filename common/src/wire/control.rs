@@ -1,7 +1,7 @@
 //! Messages of the control stream: the first bidirectional stream, opened by the connector.
 //!
-//! The connector sends `hello`, the listener answers `welcome`; after that either side may send `ping`, `pong` and
-//! `goaway` at any time.
+//! The connector sends `hello`, the listener answers `welcome`; after that either side may send `ping`, `pong`,
+//! `window` and `goaway` at any time.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,14 @@ pub enum Message {
     Pong {
         /// The number of the ping.
         nonce: u64,
+    },
+    /// The reader of a stream grants its sender all bytes up to an offset. Until the first grant it may send
+    /// [`INITIAL_WINDOW`](crate::session::flow::INITIAL_WINDOW).
+    Window {
+        /// The stream's number on the carrier (RFC 9000, section 2.1).
+        stream: u64,
+        /// Offset of the first byte that must wait, counted from the first byte of the stream's head.
+        offset: u64,
     },
     /// The sender will end the session: no new streams, the running ones may finish.
     Goaway {

@@ -67,13 +67,18 @@ pub(super) const KEYS: &[Key] = &[
     ),
     (
         "stream_window_bytes",
-        "1048576",
-        "how far a sender may run ahead of one stream's reader",
+        "16777216",
+        "how far a sender may ever run ahead of one stream's reader",
     ),
     (
         "session_window_bytes",
-        "17179869184",
+        "4294967296",
         "the same for all streams of a session together",
+    ),
+    (
+        "congestion_control",
+        "model",
+        "model (tolerates loss), cubic, or a fixed rate such as 50Mbit/s",
     ),
     (
         "max_udp_payload_bytes",

@@ -104,7 +104,7 @@ impl Config {
     fn read(s: &mut Settings) -> Self {
         let seconds = Duration::from_secs;
         let max_streams = s.number("max_streams", 1..=1_000_000, 16_384);
-        let config = Self {
+        Self {
             files: read_files(s),
             listeners: read_listeners(s),
             transport: s.transport(max_streams),
@@ -117,14 +117,7 @@ impl Config {
             legacy_protocol: s.flag("legacy_protocol", true),
             log_level: s.or("log_level", LogLevel::default()),
             log_format: s.or("log_format", LogFormat::default()),
-        };
-        if let Err(why) = config
-            .transport
-            .check(config.transport.max_streams as usize)
-        {
-            s.conflict("session_window_bytes", why);
         }
-        config
     }
 }
 

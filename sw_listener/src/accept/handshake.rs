@@ -125,8 +125,7 @@ async fn establish(
         .map_err(|_| HandshakeError::Deadline)?
         .map_err(Closed::from)?;
     let protocol = quic::negotiated(&connection).ok_or(HandshakeError::Alpn)?;
-    let window = context.session_window;
-    Ok(Session::over_quic(connection, protocol, window))
+    Ok(Session::over_quic(connection, protocol, &context.transport))
 }
 
 type Admitted = (Arc<LiveSession>, Registration, Option<ControlLoop>);
@@ -175,12 +174,14 @@ async fn greet(session: &Session) -> Result<((ControlLoop, ControlHandle), Hello
     let (send, mut recv) = session.accept_stream().await?;
     match read_frame(&mut recv).await? {
         Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
-            Ok((ControlLoop::new(send, recv), hello))
+            let windows = session.windows().clone();
+            Ok((ControlLoop::new(send, recv, windows), hello))
         }
         Message::Hello(_)
         | Message::Welcome(_)
         | Message::Ping { .. }
         | Message::Pong { .. }
+        | Message::Window { .. }
         | Message::Goaway { .. } => Err(HandshakeError::NotHello),
     }
 }
@@ -190,6 +191,6 @@ fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
         uid: live.uid().clone(),
         session: live.id,
         software: common::VERSION.to_owned(),
-        keep_alive_ms: u64::try_from(context.keep_alive.as_millis()).unwrap_or(u64::MAX),
+        keep_alive_ms: u64::try_from(context.transport.keep_alive.as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -6,7 +6,7 @@ mod register;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{quiet::Quiet, shutdown::Shutdown};
+use common::{quiet::Quiet, session::quic::TransportSettings, shutdown::Shutdown};
 use tokio_util::task::TaskTracker;
 
 use crate::{config::DuplicateUid, limits::StreamLimits, policy::Policy, registry::Registry};
@@ -22,10 +22,8 @@ pub struct AcceptContext {
     pub duplicate_uid: DuplicateUid,
     /// Time limit of a handshake.
     pub deadline: Duration,
-    /// Told to connectors.
-    pub keep_alive: Duration,
-    /// Bytes of flow-control window that a session has.
-    pub session_window: u64,
+    /// With which connections are configured.
+    pub transport: TransportSettings,
     /// How many streams sessions may have.
     pub limits: StreamLimits,
     /// Sessions and handshakes.

@@ -211,9 +211,6 @@ impl Config {
                 ),
             );
         }
-        if let Err(why) = self.transport.check(self.max_streams_per_uid) {
-            settings.conflict("session_window_bytes", why);
-        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! The QUIC carrier (RFC 9000): connection, transport parameters, congestion control, socket, endpoint keys.
 
+mod budget;
 pub mod congestion;
 mod endpoint;
 mod keys;
+mod recv;
+mod send;
 mod transport;
 mod udp;
 
@@ -12,19 +15,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 
+use self::budget::SendBudget;
 pub use self::{
+    congestion::CongestionControl,
     endpoint::endpoint,
     keys::{EndpointKeys, KeyDerivationError},
     transport::TransportSettings,
     udp::{BindError, UdpBuffers, bind},
 };
-use super::{Closed, RecvHalf, SendHalf};
+pub(super) use self::{recv::QuicRecv, send::QuicSend};
+use super::{Closed, RecvHalf, SendHalf, flow::Windows};
 use crate::wire::{Protocol, close::CloseCode};
 
 /// How often [`QuicCarrier::answers`] looks for the answer.
@@ -33,15 +39,48 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub(super) struct QuicCarrier {
     connection: quinn::Connection,
-    /// Receive window of the connection as last announced by [`Self::answers`], in bytes.
-    window: Arc<AtomicU64>,
+    shared: Arc<SharedState>,
+}
+
+/// What the streams of a connection share.
+#[derive(Debug)]
+struct SharedState {
+    windows: Arc<Windows>,
+    /// Whether readers grant, and senders wait for it: in protocol 2.
+    grants: bool,
+    /// The most that a stream's window may grow to, in bytes.
+    stream_window: u32,
+    budget: SendBudget,
+    started: Instant,
+    /// Receive window of the connection as last announced by [`QuicCarrier::answers`], in bytes.
+    session_window: AtomicU64,
+}
+
+impl SharedState {
+    /// The session's clock.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
 }
 
 impl QuicCarrier {
-    pub(super) fn new(connection: quinn::Connection, session_window: u64) -> Self {
+    pub(super) fn new(
+        connection: quinn::Connection,
+        protocol: Protocol,
+        windows: Arc<Windows>,
+        settings: &TransportSettings,
+    ) -> Self {
+        let shared = SharedState {
+            windows,
+            grants: protocol == Protocol::V2,
+            stream_window: settings.stream_window,
+            budget: SendBudget::default(),
+            started: Instant::now(),
+            session_window: AtomicU64::new(settings.session_window),
+        };
         Self {
             connection,
-            window: Arc::new(AtomicU64::new(session_window)),
+            shared: Arc::new(shared),
         }
     }
 
@@ -56,8 +95,9 @@ impl QuicCarrier {
     }
 
     fn halves(&self, send: quinn::SendStream, recv: quinn::RecvStream) -> (SendHalf, RecvHalf) {
-        let recv = RecvHalf::over_quic(recv, self.connection.clone());
-        (SendHalf::over_quic(send), recv)
+        let send = QuicSend::new(send, self.connection.clone(), self.shared.clone());
+        let recv = QuicRecv::new(recv, self.connection.clone(), self.shared.clone());
+        (SendHalf::over_quic(send), RecvHalf::over_quic(recv))
     }
 
     pub(super) fn close(&self, code: CloseCode) {
@@ -73,7 +113,7 @@ impl QuicCarrier {
     /// acknowledge (RFC 9000, section 13.2.1). Each call adds one byte to the window.
     pub(super) async fn answers(&self, within: Duration) -> bool {
         let before = self.connection.stats().frame_rx.acks;
-        let window = self.window.fetch_add(1, Relaxed) + 1;
+        let window = self.shared.session_window.fetch_add(1, Relaxed) + 1;
         self.connection
             .set_receive_window(VarInt::from_u64(window).unwrap_or(VarInt::MAX));
         let acknowledged = async {
@@ -113,3 +153,6 @@ pub fn negotiated(connection: &quinn::Connection) -> Option<Protocol> {
         .ok()?;
     Protocol::from_alpn(data.protocol.as_deref()?)
 }
+
+#[cfg(test)]
+mod tests;

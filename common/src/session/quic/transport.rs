@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{CongestionControl, budget};
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
@@ -18,10 +19,11 @@ pub struct TransportSettings {
     /// After this much time without an answer the peer is dead. The clock starts with the first packet sent after
     /// the last one received (RFC 9000, section 10.1), so detection takes at most `keep_alive + idle_timeout`.
     pub idle_timeout: Duration,
-    /// How far the peer may run ahead of the reader of one stream, in bytes.
+    /// How far the peer may ever run ahead of the reader of one stream, in bytes: what the longest and fastest path
+    /// needs. In protocol 2 a stream starts with less and [grows](crate::session::flow) into it.
     pub stream_window: u32,
-    /// How far the peer may run ahead of all readers together, in bytes. It must hold the full windows of all streams
-    /// that may be open, or stalled ones would stop the others.
+    /// How far the peer may run ahead of all readers together, in bytes. It is what a hostile peer can make us hold;
+    /// an honest one stays far below.
     pub session_window: u64,
     /// Bidirectional streams that the peer may hold open.
     pub max_streams: u32,
@@ -29,6 +31,8 @@ pub struct TransportSettings {
     pub max_udp_payload: u16,
     /// Whether the kernel may be given many datagrams at once (UDP generic segmentation offload).
     pub segmentation_offload: bool,
+    /// How much may be in flight.
+    pub congestion: CongestionControl,
 }
 
 impl Default for TransportSettings {
@@ -36,35 +40,24 @@ impl Default for TransportSettings {
         Self {
             keep_alive: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(20),
-            stream_window: 1 << 20,
-            session_window: 16 << 30,
+            stream_window: 16 << 20,
+            session_window: 4 << 30,
             max_streams: 1,
             max_udp_payload: JUMBO,
             segmentation_offload: true,
+            congestion: CongestionControl::default(),
         }
     }
 }
 
-/// Bytes that may be sent and unacknowledged in a connection. Stalled streams hold nothing of it, because a stream
-/// takes no more bytes than its peer's window; it bounds memory when the path is cut under many busy streams.
-const SEND_WINDOW: u64 = 256 << 20;
+/// A packet is taken for lost when one so much later has been acknowledged (RFC 9002, section 6.1.1 starts at 3). Paths
+/// reorder, and every packet wrongly taken for lost is sent again and slows the sender. quinn's receiver throws away what
+/// comes later than this, so there is nothing to gain from waiting longer.
+const PACKET_THRESHOLD: u32 = 128;
+/// The same in round trips (RFC 9002, section 6.1.2 has 9/8): a path may be a quarter of a round trip late each way.
+const TIME_THRESHOLD: f32 = 1.5;
 
 impl TransportSettings {
-    /// Checks that so many stalled streams leave room for the others.
-    ///
-    /// # Errors
-    /// A text for the user.
-    pub fn check(&self, streams: usize) -> Result<(), String> {
-        let needed = u64::from(self.stream_window).saturating_mul(streams as u64);
-        if needed <= self.session_window {
-            return Ok(());
-        }
-        Err(format!(
-            "{streams} streams with a window of {} bytes each could stall all others: must be at least {needed}",
-            self.stream_window
-        ))
-    }
-
     /// The settings in quinn's terms.
     ///
     /// # Panics
@@ -80,12 +73,15 @@ impl TransportSettings {
             .max_idle_timeout(Some(idle.expect("an idle timeout of at most a day")))
             .stream_receive_window(self.stream_window.into())
             .receive_window(window.expect("at most 64 GiB"))
-            .send_window(SEND_WINDOW)
+            .send_window(budget::LEAST)
             .max_concurrent_bidi_streams(self.max_streams.into())
             .max_concurrent_uni_streams(VarInt::from_u32(0))
             .datagram_receive_buffer_size(None)
             .enable_segmentation_offload(self.segmentation_offload)
-            .mtu_discovery_config(Some(discovery));
+            .packet_threshold(PACKET_THRESHOLD)
+            .time_threshold(TIME_THRESHOLD)
+            .mtu_discovery_config(Some(discovery))
+            .congestion_controller_factory(self.congestion.factory());
         config
     }
 }

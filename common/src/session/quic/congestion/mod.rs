@@ -21,10 +21,10 @@ const MAX_RATE: u64 = 1_000_000_000_000;
 pub enum CongestionControl {
     /// CUBIC (RFC 9438): what most of the Internet uses. Takes every loss for a full queue, so that 1 % of random loss on
     /// a long path leaves next to nothing.
-    #[default]
     Cubic,
     /// Follows a model of the path, bandwidth and round-trip time, in the manner of BBR (draft-ietf-ccwg-bbr). Tolerates
     /// random loss and reordering, keeps queues short, and shares with others.
+    #[default]
     Model,
     /// Sends at a rate that the operator knows, whatever is lost. For links of one's own.
     Fixed {

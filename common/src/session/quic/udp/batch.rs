@@ -45,6 +45,11 @@ pub(super) fn is_full(transmit: &Transmit<'_>) -> bool {
     transmit.contents.len() >= FULL * segment(transmit)
 }
 
+/// Whether the kernel takes it in parts only.
+pub(super) fn is_long(transmit: &Transmit<'_>) -> bool {
+    transmit.contents.len() > MAX_BYTES
+}
+
 /// Datagrams that wait.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -61,7 +66,7 @@ impl Batch {
 
     /// Whether the transmit can follow what waits: it is for the same peer, and all that waits has its full length.
     pub(super) fn continues(&self, transmit: &Transmit<'_>) -> bool {
-        self.head == Some(Head::of(transmit)) && self.bytes.len() % segment(transmit) == 0
+        self.head == Some(Head::of(transmit)) && self.bytes.len().is_multiple_of(segment(transmit))
     }
 
     /// Copies a transmit behind what waits, which it must [continue](Self::continues) if there is any.

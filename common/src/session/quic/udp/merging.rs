@@ -21,7 +21,7 @@ use quinn::{
 use tokio::{sync::Notify, task::yield_now};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::batch::{Batch, is_full};
+use super::batch::{Batch, is_full, is_long};
 
 /// Room that every receive buffer must have: a UDP length.
 const RECEIVE_BYTES: usize = 65_536;
@@ -90,7 +90,7 @@ impl AsyncUdpSocket for MergingSocket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         match self.queue() {
             Some(queue) => queue.send(transmit),
-            None if is_full(transmit) => self.new_queue().send(transmit),
+            None if is_full(transmit) || is_long(transmit) => self.new_queue().send(transmit),
             None => self.inner.try_send(transmit),
         }
     }
@@ -130,7 +130,7 @@ impl Queue {
         if !batch.is_empty() && !batch.continues(transmit) {
             self.send_all(&mut batch)?;
         }
-        if batch.is_empty() && !is_full(transmit) {
+        if batch.is_empty() && !is_full(transmit) && !is_long(transmit) {
             return self.inner.try_send(transmit);
         }
         // From here on the transmit is ours: an error now would make quinn hand it over again.
@@ -186,5 +186,143 @@ impl fmt::Debug for MergingSocket {
         f.debug_struct("MergingSocket")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use super::*;
+
+    /// A socket that writes down what it is given, and can be made to block.
+    #[derive(Debug, Default)]
+    struct Recorder {
+        sends: Mutex<Vec<usize>>,
+        blocked: Arc<AtomicBool>,
+    }
+
+    #[derive(Debug)]
+    struct Poller(Arc<AtomicBool>);
+
+    impl UdpPoller for Poller {
+        fn poll_writable(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if !self.0.load(Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    impl AsyncUdpSocket for Recorder {
+        fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+            Box::pin(Poller(self.blocked.clone()))
+        }
+
+        fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+            if self.blocked.load(Relaxed) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            assert!(transmit.contents.len() <= 65_507, "beyond a UDP length");
+            self.sends.lock().unwrap().push(transmit.contents.len());
+            Ok(())
+        }
+
+        fn poll_recv(
+            &self,
+            _: &mut Context<'_>,
+            _: &mut [IoSliceMut<'_>],
+            _: &mut [RecvMeta],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok(([127, 0, 0, 1], 1).into())
+        }
+
+        fn max_transmit_segments(&self) -> usize {
+            64
+        }
+
+        fn max_receive_segments(&self) -> usize {
+            64
+        }
+    }
+
+    impl Recorder {
+        fn sends(&self) -> Vec<usize> {
+            self.sends.lock().unwrap().clone()
+        }
+    }
+
+    fn send(socket: &MergingSocket, segments: usize, segment: usize) -> io::Result<()> {
+        let contents = vec![0; segments * segment];
+        socket.try_send(&Transmit {
+            destination: ([127, 0, 0, 1], 2).into(),
+            ecn: None,
+            contents: &contents,
+            segment_size: Some(segment),
+            src_ip: None,
+        })
+    }
+
+    fn socket() -> (Arc<Recorder>, MergingSocket) {
+        let recorder = Arc::new(Recorder::default());
+        (recorder.clone(), MergingSocket::new(recorder, 8952))
+    }
+
+    async fn turn() {
+        for _ in 0..4 {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_small_send_leaves_at_once_and_a_full_one_after_a_turn() {
+        let (recorder, socket) = socket();
+        send(&socket, 1, 100).unwrap();
+        assert_eq!(recorder.sends(), [100]);
+        send(&socket, 10, 1200).unwrap();
+        send(&socket, 10, 1200).unwrap();
+        assert_eq!(recorder.sends(), [100], "they wait for more");
+        turn().await;
+        assert_eq!(recorder.sends(), [100, 24_000]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_burst_takes_along_what_waits() {
+        let (recorder, socket) = socket();
+        send(&socket, 10, 1200).unwrap();
+        send(&socket, 3, 1200).unwrap();
+        assert_eq!(recorder.sends(), [15_600]);
+        // Another length does not overtake: it may be the end of the connection.
+        send(&socket, 10, 1200).unwrap();
+        send(&socket, 1, 60).unwrap();
+        assert_eq!(recorder.sends(), [15_600, 12_000, 60]);
+    }
+
+    #[tokio::test]
+    async fn no_send_is_longer_than_udp_takes() {
+        let (recorder, socket) = socket();
+        send(&socket, 8, 8952).unwrap();
+        send(&socket, 9, 8952).unwrap();
+        assert_eq!(recorder.sends(), [62_664, 8952, 62_664, 17_904]);
+    }
+
+    #[tokio::test]
+    async fn what_would_block_is_sent_once_when_it_can_be() {
+        let (recorder, socket) = socket();
+        send(&socket, 10, 1200).unwrap();
+        recorder.blocked.store(true, Relaxed);
+        send(&socket, 2, 1200).unwrap();
+        let refused = send(&socket, 1, 60).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock, "quinn keeps it");
+        turn().await;
+        assert_eq!(recorder.sends(), [0; 0]);
+        recorder.blocked.store(false, Relaxed);
+        turn().await;
+        assert_eq!(recorder.sends(), [14_400]);
     }
 }

@@ -1,0 +1,150 @@
+//! The reader's side of one stream's window: how much to grant, and when.
+//!
+//! Half a window that is used up is granted anew. When it took less than two round trips, the window may be what holds
+//! the sender back, and it grows; a reader that takes its time gets a smaller one.
+
+use std::time::Duration;
+
+use super::INITIAL_WINDOW;
+
+/// Half a window should last so long even on the shortest path: every grant is a message.
+const SHORT: Duration = Duration::from_millis(10);
+/// A window of which half lasts longer than this is larger than its reader needs.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What is granted of one stream.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    consumed: u64,
+    granted: u64,
+    window: u64,
+    /// When the last grant was made.
+    since: Duration,
+}
+
+/// A grant, and how the window behind it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// Up to this offset the sender may send.
+    pub(crate) offset: u64,
+    /// The window, in bytes.
+    pub(crate) window: u64,
+}
+
+impl Intake {
+    /// A stream of which nothing has been read; times are since any fixed moment.
+    pub(crate) fn new(now: Duration) -> Self {
+        Self {
+            consumed: 0,
+            granted: INITIAL_WINDOW,
+            window: INITIAL_WINDOW,
+            since: now,
+        }
+    }
+
+    /// Grants everything: for a stream whose reader makes no grants.
+    pub(crate) fn lift(&mut self) {
+        self.granted = u64::MAX;
+    }
+
+    /// Up to this offset the sender may have sent.
+    pub(crate) fn granted(&self) -> u64 {
+        self.granted
+    }
+
+    /// The window now, in bytes.
+    pub(crate) fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// So many bytes more have gone where they belong. `rtt` is asked for only when something is to be granted; `grow`
+    /// says whether the window may grow by so many bytes, up to `most`.
+    pub(crate) fn consumed(
+        &mut self,
+        bytes: u64,
+        now: Duration,
+        most: u64,
+        rtt: impl FnOnce() -> Duration,
+        grow: impl FnOnce(u64) -> bool,
+    ) -> Option<Grant> {
+        self.consumed += bytes;
+        let left = self.granted.saturating_sub(self.consumed);
+        if left > self.window / 2 {
+            return None;
+        }
+        let lasted = now.saturating_sub(self.since);
+        let doubled = (self.window * 2).min(most.max(INITIAL_WINDOW));
+        if lasted < (2 * rtt()).max(SHORT) && doubled > self.window && grow(doubled - self.window) {
+            self.window = doubled;
+        } else if lasted > LONG {
+            self.window = (self.window / 2).max(INITIAL_WINDOW);
+        }
+        self.granted = self.granted.max(self.consumed + self.window);
+        self.since = now;
+        Some(Grant {
+            offset: self.granted,
+            window: self.window,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(100);
+    const MOST: u64 = 16 << 20;
+
+    fn consume(intake: &mut Intake, bytes: u64, now_ms: u64) -> Option<Grant> {
+        let now = Duration::from_millis(now_ms);
+        intake.consumed(bytes, now, MOST, || RTT, |_| true)
+    }
+
+    #[test]
+    fn half_a_window_is_granted_anew() {
+        let mut intake = Intake::new(Duration::ZERO);
+        assert_eq!(consume(&mut intake, INITIAL_WINDOW / 2 - 1, 500), None);
+        let grant = consume(&mut intake, 1, 500).unwrap();
+        assert_eq!(grant.offset, INITIAL_WINDOW / 2 + INITIAL_WINDOW);
+        assert_eq!(grant.window, INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn a_window_that_holds_the_sender_back_grows_to_the_most() {
+        let mut intake = Intake::new(Duration::ZERO);
+        for now in 0..20 {
+            let half = intake.window() / 2;
+            consume(&mut intake, half, now * 20).unwrap();
+        }
+        assert_eq!(intake.window(), MOST);
+    }
+
+    #[test]
+    fn a_slow_reader_gets_a_small_window_again() {
+        let mut intake = Intake::new(Duration::ZERO);
+        for now in 0..10 {
+            let half = intake.window() / 2;
+            consume(&mut intake, half, now);
+        }
+        let mut now = 0;
+        let mut granted = 0;
+        for _ in 0..40 {
+            now += 2000;
+            if let Some(grant) = consume(&mut intake, 8 << 20, now) {
+                assert!(grant.offset >= granted, "a grant is never taken back");
+                granted = grant.offset;
+            }
+        }
+        assert_eq!(intake.window(), INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn no_growth_when_the_session_has_none_left() {
+        let mut intake = Intake::new(Duration::ZERO);
+        for now in 0..10 {
+            let now = Duration::from_millis(now);
+            intake.consumed(INITIAL_WINDOW / 2, now, MOST, || RTT, |_| false);
+        }
+        assert_eq!(intake.window(), INITIAL_WINDOW);
+    }
+}

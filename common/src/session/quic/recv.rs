@@ -1,0 +1,243 @@
+//! The receiving half of a QUIC stream: chunks as they come, in order, and grants for more.
+
+use std::{
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use quinn::{Chunk, Connection, RecvStream};
+
+use super::SharedState;
+use crate::session::{
+    StreamError,
+    flow::{INITIAL_WINDOW, Intake, Reassembly},
+};
+
+/// Bytes taken off a stream at once.
+const READ: usize = 256 << 10;
+/// Chunks that may wait behind gaps: a whole window of the shortest packets that a path must carry has fewer.
+const MAX_HELD: usize = 16 << 10;
+
+/// A receiving half. In protocol 1, where nothing is granted, it is quinn's own.
+#[derive(Debug)]
+pub(in crate::session) struct QuicRecv {
+    pub(in crate::session) stream: RecvStream,
+    connection: Connection,
+    shared: Arc<SharedState>,
+    reassembly: Reassembly,
+    intake: Intake,
+    finished: bool,
+    /// quinn tells a reset once, and an end from then on.
+    failed: Option<StreamError>,
+}
+
+impl QuicRecv {
+    pub(super) fn new(
+        stream: RecvStream,
+        connection: Connection,
+        shared: Arc<SharedState>,
+    ) -> Self {
+        Self {
+            intake: Intake::new(shared.now()),
+            stream,
+            connection,
+            shared,
+            reassembly: Reassembly::default(),
+            finished: false,
+            failed: None,
+        }
+    }
+
+    /// Takes whatever comes: for the control stream.
+    pub(in crate::session) fn lift(&mut self) {
+        self.intake.lift();
+    }
+
+    /// Fills `buffer`, and takes nothing behind it.
+    ///
+    /// # Errors
+    /// [`StreamError::Early`] when the stream ends first, and those of [`Self::read`].
+    pub(in crate::session) async fn read_exact(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> Result<(), StreamError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            if self.reassembly.is_empty() {
+                poll_fn(|cx| self.poll_in_order(cx)).await?;
+            }
+            filled += self.reassembly.copy(&mut buffer[filled..]);
+        }
+        self.consumed(buffer.len());
+        Ok(())
+    }
+
+    /// Waits for the next bytes in order.
+    fn poll_in_order(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        while self.reassembly.is_empty() {
+            match self.poll_chunk(cx) {
+                Poll::Ready(Ok(Some(chunk))) => self.reassembly.insert(chunk.offset, chunk.bytes),
+                Poll::Ready(Ok(None)) => return Poll::Ready(Err(StreamError::Early)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Fills the front of `chunks` with what has come: how many, or `None` at the end.
+    ///
+    /// # Errors
+    /// [`StreamError::Reset`], [`StreamError::Session`], [`StreamError::Flooded`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(in crate::session) async fn read(
+        &mut self,
+        chunks: &mut [Bytes],
+    ) -> Result<Option<usize>, StreamError> {
+        poll_fn(|cx| self.poll_read(cx, chunks)).await
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &mut [Bytes],
+    ) -> Poll<Result<Option<usize>, StreamError>> {
+        let mut count = self.reassembly.take(chunks);
+        let mut bytes: usize = chunks[..count].iter().map(Bytes::len).sum();
+        let stopped = loop {
+            if count == chunks.len() || bytes >= READ {
+                break Poll::Pending;
+            }
+            match self.poll_chunk(cx) {
+                Poll::Ready(Ok(Some(chunk))) => {
+                    let before = count;
+                    self.reassembly.insert(chunk.offset, chunk.bytes);
+                    count += self.reassembly.take(&mut chunks[count..]);
+                    bytes += chunks[before..count].iter().map(Bytes::len).sum::<usize>();
+                }
+                Poll::Ready(Ok(None)) => break Poll::Ready(Ok(None)),
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        // An end or an error is seen again by the next read.
+        match count {
+            0 => stopped,
+            count => Poll::Ready(Ok(Some(count))),
+        }
+    }
+
+    /// The next chunk that has come, in whatever order; `None` at the end.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, StreamError>> {
+        if let Some(error) = &self.failed {
+            return Poll::Ready(Err(error.clone()));
+        }
+        if self.finished {
+            return Poll::Ready(Ok(None));
+        }
+        let polled = self.poll_stream(cx, usize::MAX);
+        if let Poll::Ready(Err(error)) = &polled {
+            self.failed = Some(error.clone());
+        }
+        polled
+    }
+
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Result<Option<Chunk>, StreamError>> {
+        let ordered = !self.shared.grants;
+        let polled = pin!(self.stream.read_chunk(most, ordered)).poll(cx);
+        Poll::Ready(match polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(Some(chunk))) => self.check(chunk).map(Some),
+            Poll::Ready(Ok(None)) if self.reassembly.held() > 0 => Err(StreamError::Early),
+            Poll::Ready(Ok(None)) => {
+                self.finished = true;
+                Ok(None)
+            }
+            Poll::Ready(Err(error)) => Err(error.into()),
+        })
+    }
+
+    /// What was read counts as credit for the sender, gaps or not: only this holds a hostile one.
+    fn check(&self, chunk: Chunk) -> Result<Chunk, StreamError> {
+        let end = chunk.offset.saturating_add(chunk.bytes.len() as u64);
+        let granted = !self.shared.grants || end <= self.intake.granted();
+        if granted && self.reassembly.held() < MAX_HELD {
+            Ok(chunk)
+        } else {
+            Err(StreamError::Flooded)
+        }
+    }
+
+    /// Why no more will come, if that is known already; takes nothing off the stream.
+    pub(in crate::session) async fn broken_yet(&mut self) -> Option<StreamError> {
+        if self.failed.is_none() && !self.finished {
+            let looked = poll_fn(|cx| Poll::Ready(self.poll_stream(cx, 0))).await;
+            if let Poll::Ready(Err(error)) = looked {
+                self.failed = Some(error);
+            }
+        }
+        let closed = || Some(StreamError::Session(self.connection.close_reason()?.into()));
+        self.failed.clone().or_else(closed)
+    }
+
+    /// Takes in what was granted while nobody reads, and never completes. Chunks that lay in the connection would count
+    /// as gaps there, and more than 1,024 end it.
+    pub(in crate::session) async fn absorb(&mut self) {
+        if self.shared.grants {
+            poll_fn(|cx| self.poll_absorb(cx)).await;
+        }
+        pending().await
+    }
+
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.poll_chunk(cx) {
+                Poll::Ready(Ok(Some(chunk))) => {
+                    let bytes = Bytes::copy_from_slice(&chunk.bytes);
+                    self.reassembly.insert(chunk.offset, bytes);
+                }
+                // The reader will see it again.
+                Poll::Ready(Ok(None) | Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// So many bytes have gone where they belong: the sender may be granted more.
+    pub(in crate::session) fn consumed(&mut self, bytes: usize) {
+        let shared = &self.shared;
+        if !shared.grants {
+            return;
+        }
+        let before = self.intake.window();
+        let growth = shared.windows.growth();
+        let grant = self.intake.consumed(
+            bytes as u64,
+            shared.now(),
+            shared.stream_window.into(),
+            || self.connection.rtt(),
+            |bytes| growth.take(bytes),
+        );
+        if let Some(grant) = grant {
+            growth.give(before.saturating_sub(grant.window));
+            shared.windows.grant(self.stream.id().into(), grant.offset);
+        }
+    }
+}
+
+impl Drop for QuicRecv {
+    fn drop(&mut self) {
+        let windows = &self.shared.windows;
+        windows.growth().give(self.intake.window() - INITIAL_WINDOW);
+        windows.forget(self.stream.id().into());
+    }
+}
