@@ -7,7 +7,7 @@ use bench::{
     house,
     load::target,
     options::{Command, Options},
-    report::{Report, chart, markdown, publish},
+    report::{Report, chart, join, markdown, publish},
     run,
 };
 use clap::Parser;
@@ -25,7 +25,10 @@ fn main() -> ExitCode {
 fn execute(options: Options) -> Result<ExitCode> {
     match &options.command {
         Some(Command::Markdown { results }) => print!("{}", markdown::of(&read(results)?)),
-        Some(Command::Publish { results, folder }) => publish::into(&read(results)?, folder)?,
+        Some(Command::Publish { results, folder }) => {
+            let reports: Result<Vec<_>> = results.iter().map(|path| read(path)).collect();
+            publish::into(&join::all(reports?)?, folder)?;
+        }
         Some(Command::Target { port }) => target::serve(*port)?,
         Some(Command::Chart { results }) => print!("{}", chart::of(&read(results)?)),
         None if options.list => print!("{}", run::list()),

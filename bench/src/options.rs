@@ -74,11 +74,12 @@ pub enum Command {
         /// A results.json
         results: PathBuf,
     },
-    /// Put a result into a folder of documentation: performance.json, performance.svg, and the marked part of
+    /// Put results into a folder of documentation: performance.json, performance.svg, and the marked part of
     /// performance.md
     Publish {
-        /// A results.json
-        results: PathBuf,
+        /// One results.json, or several of different scenarios
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
         /// The folder
         folder: PathBuf,
     },

@@ -17,7 +17,9 @@ pub fn of(report: &Report) -> String {
 }
 
 fn head(report: &Report, text: &mut String) {
-    let _ = writeln!(text, "`{}`\n", report.command);
+    for command in report.command.lines() {
+        let _ = writeln!(text, "`{command}`\n");
+    }
     let _ = writeln!(text, "{}, {}.", report.started, report.machine.describe());
     if report.quick {
         let _ = writeln!(

@@ -8,6 +8,7 @@ use crate::scenario::Samples;
 use metric::Metric;
 
 pub mod chart;
+pub mod join;
 pub mod machine;
 pub mod markdown;
 pub mod metric;
@@ -22,7 +23,7 @@ pub const FORMAT: u32 = 1;
 pub struct Report {
     /// [`FORMAT`].
     pub format: u32,
-    /// What was typed.
+    /// What was typed; a line for each run if several were joined.
     pub command: String,
     /// When it began (RFC 3339, UTC).
     pub started: String,
