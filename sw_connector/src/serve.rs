@@ -126,9 +126,8 @@ async fn refuse(
         }
         send.finish();
         // The listener resets its half when it has read the answer; a stop before that could overtake the answer.
-        let mut rest = [const { Bytes::new() }; 16];
-        while let Ok(Some(count)) = recv.read(&mut rest).await {
-            recv.consumed(rest[..count].iter().map(Bytes::len).sum());
+        while let Ok(Some(chunks)) = recv.read().await {
+            recv.consumed(chunks.iter().map(Bytes::len).sum());
         }
     };
     // A listener that does not read has nobody to tell.

@@ -145,17 +145,17 @@ impl RecvHalf {
         }
     }
 
-    /// Fills the front of `chunks` with what has come, without copying it: the number of chunks, or `None` at the end.
-    /// Whoever has done something with the bytes says so with [`Self::consumed`], or no more will come.
+    /// What has come, without copying it, or `None` at the end. Whoever has done something with the bytes says so with
+    /// [`Self::consumed`], or no more will come.
     ///
     /// # Errors
-    /// [`StreamError::Reset`] or [`StreamError::Session`].
+    /// [`StreamError::Reset`], [`StreamError::Session`] or [`StreamError::Flooded`].
     ///
     /// # Cancel safety
     /// Cancel safe.
-    pub async fn read(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, StreamError> {
+    pub async fn read(&mut self) -> Result<Option<Vec<Bytes>>, StreamError> {
         let read = match &mut self.carrier {
-            RecvCarrier::Quic(stream) => stream.read(chunks).await?,
+            RecvCarrier::Quic(stream) => stream.read().await?,
         };
         self.ended |= read.is_none();
         Ok(read)

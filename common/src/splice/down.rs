@@ -13,7 +13,7 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{Cut, meter::Direction};
 use crate::session::{RecvHalf, StreamError};
 
-/// Chunks taken off the stream at once; each is the payload of one packet.
+/// Chunks handed to the socket at once.
 const CHUNKS: usize = 64;
 /// Time between two looks for a reset while the socket takes nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,9 +26,8 @@ pub(super) async fn pump(
     recv: &mut RecvHalf,
     meter: &Direction,
 ) -> Result<(), Cut> {
-    let mut chunks = [const { Bytes::new() }; CHUNKS];
-    while let Some(count) = recv.read(&mut chunks).await? {
-        let mut rest = &mut chunks[..count];
+    while let Some(mut chunks) = recv.read().await? {
+        let mut rest = &mut chunks[..];
         while !rest.is_empty() {
             match try_write(tcp, rest) {
                 Ok(written) => {
@@ -62,7 +61,7 @@ fn try_write(tcp: &TcpStream, chunks: &[Bytes]) -> std::io::Result<usize> {
     for (slice, chunk) in slices.iter_mut().zip(chunks) {
         *slice = IoSlice::new(chunk);
     }
-    tcp.try_write_vectored(&slices[..chunks.len()])
+    tcp.try_write_vectored(&slices[..chunks.len().min(CHUNKS)])
 }
 
 /// Lets go of the first `written` bytes; what is left.

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+/// Places for chunks that an empty queue may keep.
+const FEW: usize = 4;
+
 /// Chunks of one stream, of which none overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Reassembly {
@@ -49,14 +52,11 @@ impl Reassembly {
         self.ready.push_back(bytes);
     }
 
-    /// Moves what is in order to the front of `chunks`: how many.
-    pub(crate) fn take(&mut self, chunks: &mut [Bytes]) -> usize {
-        let count = chunks.len().min(self.ready.len());
-        for (slot, bytes) in chunks.iter_mut().zip(self.ready.drain(..count)) {
-            *slot = bytes;
-        }
+    /// The next chunk in order.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        let chunk = self.ready.pop_front();
         self.trim();
-        count
+        chunk
     }
 
     /// Copies what is in order to the front of `buffer`: how many bytes.
@@ -78,7 +78,7 @@ impl Reassembly {
 
     /// A queue that was long once need not stay so.
     fn trim(&mut self) {
-        if self.ready.is_empty() {
+        if self.ready.is_empty() && self.ready.capacity() > FEW {
             self.ready = VecDeque::new();
         }
     }
@@ -89,9 +89,8 @@ mod tests {
     use super::*;
 
     fn all(reassembly: &mut Reassembly) -> Vec<u8> {
-        let mut chunks = [const { Bytes::new() }; 100];
-        let count = reassembly.take(&mut chunks);
-        chunks[..count].concat()
+        let chunks = std::iter::from_fn(|| reassembly.take());
+        chunks.collect::<Vec<_>>().concat()
     }
 
     #[test]
@@ -130,16 +129,5 @@ mod tests {
         assert_eq!(&four, b"abcd");
         assert_eq!(all(&mut reassembly), b"ef");
         assert_eq!(reassembly.copy(&mut four), 0);
-    }
-
-    #[test]
-    fn few_places_take_few_chunks() {
-        let mut reassembly = Reassembly::default();
-        for offset in 0..3 {
-            reassembly.insert(offset, Bytes::from_static(b"x"));
-        }
-        let mut two = [const { Bytes::new() }; 2];
-        assert_eq!(reassembly.take(&mut two), 2);
-        assert_eq!(all(&mut reassembly), b"x");
     }
 }

@@ -16,7 +16,9 @@ use crate::session::{
     flow::{INITIAL_WINDOW, Intake, Reassembly},
 };
 
-/// Bytes taken off a stream at once.
+/// Chunks taken off a stream at once; each is the payload of one packet.
+const CHUNKS: usize = 64;
+/// Bytes taken off a stream at once, about.
 const READ: usize = 256 << 10;
 /// Chunks that may wait behind gaps: a whole window of the shortest packets that a path must carry has fewer.
 const MAX_HELD: usize = 16 << 10;
@@ -88,47 +90,42 @@ impl QuicRecv {
         Poll::Ready(Ok(()))
     }
 
-    /// Fills the front of `chunks` with what has come: how many, or `None` at the end.
+    /// What has come, or `None` at the end.
     ///
     /// # Errors
     /// [`StreamError::Reset`], [`StreamError::Session`], [`StreamError::Flooded`].
     ///
     /// # Cancel safety
     /// Cancel safe.
-    pub(in crate::session) async fn read(
-        &mut self,
-        chunks: &mut [Bytes],
-    ) -> Result<Option<usize>, StreamError> {
-        poll_fn(|cx| self.poll_read(cx, chunks)).await
+    pub(in crate::session) async fn read(&mut self) -> Result<Option<Vec<Bytes>>, StreamError> {
+        poll_fn(|cx| self.poll_read(cx)).await
     }
 
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        chunks: &mut [Bytes],
-    ) -> Poll<Result<Option<usize>, StreamError>> {
-        let mut count = self.reassembly.take(chunks);
-        let mut bytes: usize = chunks[..count].iter().map(Bytes::len).sum();
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<Bytes>>, StreamError>> {
+        let mut chunks = Vec::new();
+        let mut bytes = 0;
         let stopped = loop {
-            if count == chunks.len() || bytes >= READ {
+            while chunks.len() < CHUNKS
+                && let Some(chunk) = self.reassembly.take()
+            {
+                bytes += chunk.len();
+                chunks.push(chunk);
+            }
+            if chunks.len() == CHUNKS || bytes >= READ {
                 break Poll::Pending;
             }
             match self.poll_chunk(cx) {
-                Poll::Ready(Ok(Some(chunk))) => {
-                    let before = count;
-                    self.reassembly.insert(chunk.offset, chunk.bytes);
-                    count += self.reassembly.take(&mut chunks[count..]);
-                    bytes += chunks[before..count].iter().map(Bytes::len).sum::<usize>();
-                }
+                Poll::Ready(Ok(Some(chunk))) => self.reassembly.insert(chunk.offset, chunk.bytes),
                 Poll::Ready(Ok(None)) => break Poll::Ready(Ok(None)),
                 Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
                 Poll::Pending => break Poll::Pending,
             }
         };
         // An end or an error is seen again by the next read.
-        match count {
-            0 => stopped,
-            count => Poll::Ready(Ok(Some(count))),
+        if chunks.is_empty() {
+            stopped
+        } else {
+            Poll::Ready(Ok(Some(chunks)))
         }
     }
 
