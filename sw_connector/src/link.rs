@@ -1,6 +1,6 @@
 //! One session to a listener: its control stream and its streams, until it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use common::{
     session::{
@@ -65,15 +65,16 @@ impl Link {
         let streams = TaskTracker::new();
         let cut = CancellationToken::new();
         let task = self.task.take();
-        let control = async {
+        // It lives as long as the session: dropping it resets the control stream, which looks like a fault over there.
+        let mut control = pin!(async {
             match task {
                 Some(task) => task.run().await,
                 None => std::future::pending().await,
             }
-        };
+        });
         let closed = tokio::select! {
             closed = self.session.closed() => closed,
-            error = control => {
+            error = &mut control => {
                 if error.is_protocol_error() {
                     warn!(%error, "closing the session");
                     self.session.close(CloseCode::ProtocolError);

@@ -100,7 +100,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     (
         "stream_window_bytes",
-        "16777216",
+        "33554432",
         "how far a sender may ever run ahead of one stream's reader",
     ),
     (
@@ -111,7 +111,7 @@ pub(super) const KEYS: &[Key] = &[
     (
         "congestion_control",
         "model",
-        "model (tolerates loss), cubic, or a fixed rate such as 50Mbit/s",
+        "model (tolerates loss), cubic, or a rate such as 50Mbit/s for paths of 5 ms and more",
     ),
     (
         "max_udp_payload_bytes",

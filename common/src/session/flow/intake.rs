@@ -1,7 +1,7 @@
 //! The reader's side of one stream's window: how much to grant, and when.
 //!
-//! Half a window that is used up is granted anew. When it took less than two round trips, the window may be what holds
-//! the sender back, and it grows; a reader that takes its time gets a smaller one.
+//! What is used up is granted anew, a [step](Intake::step) at a time. When half a window took less than two round trips,
+//! the window may be what holds the sender back, and it grows; a reader that takes its time gets a smaller one.
 
 use std::time::Duration;
 
@@ -9,6 +9,10 @@ use super::INITIAL_WINDOW;
 
 /// Half a window should last so long even on the shortest path: every grant is a message.
 const SHORT: Duration = Duration::from_millis(10);
+/// Bytes that are worth a message.
+const STEP: u64 = INITIAL_WINDOW / 2;
+/// A step is at most this part of a window: the sender has the rest of it while the grant is on its way.
+const PART: u64 = 8;
 /// A window of which half lasts longer than this is larger than its reader needs.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -18,7 +22,8 @@ pub(crate) struct Intake {
     consumed: u64,
     granted: u64,
     window: u64,
-    /// When the last grant was made.
+    /// What had been consumed when the window was last looked at, and when that was.
+    reviewed: u64,
     since: Duration,
 }
 
@@ -38,6 +43,7 @@ impl Intake {
             consumed: 0,
             granted: INITIAL_WINDOW,
             window: INITIAL_WINDOW,
+            reviewed: 0,
             since: now,
         }
     }
@@ -50,6 +56,11 @@ impl Intake {
     /// Up to this offset the sender may have sent.
     pub(crate) fn granted(&self) -> u64 {
         self.granted
+    }
+
+    /// Bytes that the sender may be ahead now.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.granted.saturating_sub(self.consumed)
     }
 
     /// The window now, in bytes.
@@ -68,23 +79,44 @@ impl Intake {
         grow: impl FnOnce(u64) -> bool,
     ) -> Option<Grant> {
         self.consumed += bytes;
-        let left = self.granted.saturating_sub(self.consumed);
-        if left > self.window / 2 {
+        if self.consumed - self.reviewed >= self.window / 2 {
+            self.review(now, most, rtt, grow);
+        }
+        let offset = self.consumed + self.window;
+        if offset < self.granted.saturating_add(self.step()) {
             return None;
         }
-        let lasted = now.saturating_sub(self.since);
-        let doubled = (self.window * 2).min(most.max(INITIAL_WINDOW));
-        if lasted < (2 * rtt()).max(SHORT) && doubled > self.window && grow(doubled - self.window) {
-            self.window = doubled;
-        } else if lasted > LONG {
-            self.window = (self.window / 2).max(INITIAL_WINDOW);
-        }
-        self.granted = self.granted.max(self.consumed + self.window);
-        self.since = now;
+        self.granted = offset;
         Some(Grant {
-            offset: self.granted,
+            offset,
             window: self.window,
         })
+    }
+
+    fn review(
+        &mut self,
+        now: Duration,
+        most: u64,
+        rtt: impl FnOnce() -> Duration,
+        grow: impl FnOnce(u64) -> bool,
+    ) {
+        let lasted = now.saturating_sub(self.since);
+        let doubled = (self.window * 2).min(most.max(INITIAL_WINDOW));
+        if lasted > LONG {
+            self.window = (self.window / 2).max(INITIAL_WINDOW);
+        } else if doubled > self.window
+            && lasted < (2 * rtt()).max(SHORT)
+            && grow(doubled - self.window)
+        {
+            self.window = doubled;
+        }
+        self.reviewed = self.consumed;
+        self.since = now;
+    }
+
+    /// How far a grant must go beyond the last one.
+    fn step(&self) -> u64 {
+        (self.window / PART).max(STEP)
     }
 }
 
@@ -117,6 +149,21 @@ mod tests {
             consume(&mut intake, half, now * 20).unwrap();
         }
         assert_eq!(intake.window(), MOST);
+    }
+
+    #[test]
+    fn a_large_window_is_granted_in_small_steps() {
+        let mut intake = Intake::new(Duration::ZERO);
+        for _ in 0..10 {
+            let half = intake.window() / 2;
+            consume(&mut intake, half, 0);
+        }
+        let mut least = MOST;
+        for _ in 0..1000 {
+            consume(&mut intake, 64 << 10, 100);
+            least = least.min(intake.ahead());
+        }
+        assert!(least >= MOST / PART * (PART - 1) - (64 << 10), "{least}");
     }
 
     #[test]

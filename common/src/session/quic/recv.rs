@@ -20,8 +20,11 @@ use crate::session::{
 const CHUNKS: usize = 64;
 /// Bytes taken off a stream at once, about.
 const READ: usize = 256 << 10;
-/// Chunks that may wait behind gaps: a whole window of the shortest packets that a path must carry has fewer.
-const MAX_HELD: usize = 16 << 10;
+/// A chunk of at least so many bytes may wait behind gaps for every byte granted: those of the shortest packets that a
+/// path must carry (RFC 9000, section 14) are longer.
+const SHORTEST: u64 = 1024;
+/// Chunks that may wait behind gaps in any case.
+const FEW: u64 = 1024;
 
 /// A receiving half. In protocol 1, where nothing is granted, it is quinn's own.
 #[derive(Debug)]
@@ -167,7 +170,8 @@ impl QuicRecv {
     fn check(&self, chunk: Chunk) -> Result<Chunk, StreamError> {
         let end = chunk.offset.saturating_add(chunk.bytes.len() as u64);
         let granted = !self.shared.grants || end <= self.intake.granted();
-        if granted && self.reassembly.held() < MAX_HELD {
+        let most = FEW + self.intake.ahead() / SHORTEST;
+        if granted && (self.reassembly.held() as u64) < most {
             Ok(chunk)
         } else {
             Err(StreamError::Flooded)

@@ -40,7 +40,7 @@ impl Default for TransportSettings {
         Self {
             keep_alive: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(20),
-            stream_window: 16 << 20,
+            stream_window: 32 << 20,
             session_window: 4 << 30,
             max_streams: 1,
             max_udp_payload: JUMBO,
