@@ -27,15 +27,6 @@ pub(crate) struct Intake {
     since: Duration,
 }
 
-/// A grant, and how the window behind it has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Grant {
-    /// Up to this offset the sender may send.
-    pub(crate) offset: u64,
-    /// The window, in bytes.
-    pub(crate) window: u64,
-}
-
 impl Intake {
     /// A stream of which nothing has been read; times are since any fixed moment.
     pub(crate) fn new(now: Duration) -> Self {
@@ -68,7 +59,7 @@ impl Intake {
         self.window
     }
 
-    /// So many bytes more have gone where they belong. `rtt` is asked for only when something is to be granted; `grow`
+    /// So many bytes more have gone where they belong: the offset to grant, if it is time for one. `rtt` is asked for only when something is to be granted; `grow`
     /// says whether the window may grow by so many bytes, up to `most`.
     pub(crate) fn consumed(
         &mut self,
@@ -77,7 +68,7 @@ impl Intake {
         most: u64,
         rtt: impl FnOnce() -> Duration,
         grow: impl FnOnce(u64) -> bool,
-    ) -> Option<Grant> {
+    ) -> Option<u64> {
         self.consumed += bytes;
         if self.consumed - self.reviewed >= self.window / 2 {
             self.review(now, most, rtt, grow);
@@ -87,10 +78,7 @@ impl Intake {
             return None;
         }
         self.granted = offset;
-        Some(Grant {
-            offset,
-            window: self.window,
-        })
+        Some(offset)
     }
 
     fn review(
@@ -127,7 +115,7 @@ mod tests {
     const RTT: Duration = Duration::from_millis(100);
     const MOST: u64 = 16 << 20;
 
-    fn consume(intake: &mut Intake, bytes: u64, now_ms: u64) -> Option<Grant> {
+    fn consume(intake: &mut Intake, bytes: u64, now_ms: u64) -> Option<u64> {
         let now = Duration::from_millis(now_ms);
         intake.consumed(bytes, now, MOST, || RTT, |_| true)
     }
@@ -137,8 +125,8 @@ mod tests {
         let mut intake = Intake::new(Duration::ZERO);
         assert_eq!(consume(&mut intake, INITIAL_WINDOW / 2 - 1, 500), None);
         let grant = consume(&mut intake, 1, 500).unwrap();
-        assert_eq!(grant.offset, INITIAL_WINDOW / 2 + INITIAL_WINDOW);
-        assert_eq!(grant.window, INITIAL_WINDOW);
+        assert_eq!(grant, INITIAL_WINDOW / 2 + INITIAL_WINDOW);
+        assert_eq!(intake.window(), INITIAL_WINDOW);
     }
 
     #[test]
@@ -178,11 +166,24 @@ mod tests {
         for _ in 0..40 {
             now += 2000;
             if let Some(grant) = consume(&mut intake, 8 << 20, now) {
-                assert!(grant.offset >= granted, "a grant is never taken back");
-                granted = grant.offset;
+                assert!(grant >= granted, "a grant is never taken back");
+                granted = grant;
             }
         }
         assert_eq!(intake.window(), INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn a_window_may_shrink_without_a_grant() {
+        let mut intake = Intake::new(Duration::ZERO);
+        for now in 0..3 {
+            let half = intake.window() / 2;
+            consume(&mut intake, half, now);
+        }
+        let (window, granted) = (intake.window(), intake.granted());
+        let half = window / 2;
+        assert_eq!(consume(&mut intake, half, 5000), None);
+        assert!(intake.window() < window && intake.granted() == granted);
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl Growth {
         self.0.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
     /// Gives back what was taken.
     pub(super) fn give(&self, bytes: u64) {
         self.0.fetch_sub(bytes, Relaxed);
@@ -201,8 +206,7 @@ mod tests {
         let growth = Growth::default();
         while growth.take(8 << 20) {}
         assert!(growth.take(INITIAL_WINDOW), "new streams still grow");
-        let taken = growth.0.load(Relaxed);
-        growth.give(taken);
+        growth.give(growth.taken());
         assert!(growth.take(8 << 20));
     }
 }

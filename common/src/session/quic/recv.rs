@@ -23,8 +23,8 @@ const READ: usize = 256 << 10;
 /// A chunk of at least so many bytes may wait behind gaps for every byte granted: those of the shortest packets that a
 /// path must carry (RFC 9000, section 14) are longer.
 const SHORTEST: u64 = 1024;
-/// Chunks that may wait behind gaps in any case.
-const FEW: u64 = 1024;
+/// Chunks that may wait behind gaps in any case: a sender of many small messages is no flood.
+const FEW: u64 = 8 << 10;
 
 /// A receiving half. In protocol 1, where nothing is granted, it is quinn's own.
 #[derive(Debug)]
@@ -228,9 +228,10 @@ impl QuicRecv {
             || self.connection.rtt(),
             |bytes| growth.take(bytes),
         );
-        if let Some(grant) = grant {
-            growth.give(before.saturating_sub(grant.window));
-            shared.windows.grant(self.stream.id().into(), grant.offset);
+        // It may shrink without a grant.
+        growth.give(before.saturating_sub(self.intake.window()));
+        if let Some(offset) = grant {
+            shared.windows.grant(self.stream.id().into(), offset);
         }
     }
 }

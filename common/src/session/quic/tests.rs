@@ -109,6 +109,26 @@ async fn an_interactive_write_finds_room_behind_bulk() {
 }
 
 #[tokio::test]
+async fn what_a_window_grew_by_is_given_back_at_the_end() {
+    let (pair, mut send, mut recv) = stream(Protocol::V2).await;
+    let bytes = 4 * usize::try_from(INITIAL_WINDOW).unwrap();
+    let reading = async {
+        let mut received = 0;
+        while received < bytes {
+            let some = read_some(&mut recv).await.unwrap().unwrap();
+            recv.consumed(some);
+            received += some;
+        }
+    };
+    let sending = async { send.write(vec![7; bytes].into()).await.unwrap() };
+    tokio::join!(sending, reading);
+    let growth = pair.connector.windows().growth();
+    assert!(growth.taken() > 0, "a fast reader's window has grown");
+    drop(recv);
+    assert_eq!(growth.taken(), 0);
+}
+
+#[tokio::test]
 async fn protocol_1_knows_no_grants() {
     let (_pair, mut send, mut recv) = stream(Protocol::V1).await;
     let window = usize::try_from(INITIAL_WINDOW).unwrap();
