@@ -2,7 +2,9 @@
 //!
 //! The TLS handshake has verified chain, validity and key usage by the time this runs.
 
+pub mod chain;
 mod scep;
+pub mod signature;
 
 use common::wire::close::CloseCode;
 use rustls::pki_types::CertificateDer;
