@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     limits::StreamLimits,
     opening::{Manager, ManagerHandle, Streams},
-    policy::{Policy, ScepError},
+    policy::{Policy, fetch::FetchError},
     registry::Registry,
     store::{FileStore, Store, StoreError},
 };
@@ -55,9 +55,9 @@ pub enum StartError {
     /// The openings cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No client for the SCEP server.
+    /// No client for the servers that know of certificates.
     #[error(transparent)]
-    Scep(#[from] ScepError),
+    Fetch(#[from] FetchError),
     /// A task ended that should not have; the log says which.
     #[error("a fault of sw_listener: one of its tasks has ended")]
     Fault,

@@ -3,6 +3,7 @@
 //! The TLS handshake has verified chain, validity and key usage by the time this runs.
 
 pub mod chain;
+pub mod fetch;
 mod scep;
 pub mod signature;
 
@@ -10,6 +11,7 @@ use common::wire::close::CloseCode;
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 
+use self::fetch::{FetchError, Fetcher};
 pub use self::scep::{ScepError, ScepUrl, ScepVerifier};
 use crate::{
     config::PolicyConfig,
@@ -63,9 +65,13 @@ impl Policy {
     /// The rules of these settings. Call it on the runtime that shall ask the SCEP server.
     ///
     /// # Errors
-    /// [`ScepError::Client`] when no HTTP client can be made.
-    pub fn new(config: PolicyConfig) -> Result<Self, ScepError> {
-        let scep = config.scep_url.clone().map(ScepVerifier::new).transpose()?;
+    /// [`FetchError::Client`].
+    pub fn new(config: PolicyConfig) -> Result<Self, FetchError> {
+        let fetcher = Fetcher::new(None)?;
+        let scep = config
+            .scep_url
+            .clone()
+            .map(|url| ScepVerifier::new(url, fetcher));
         Ok(Self { config, scep })
     }
 

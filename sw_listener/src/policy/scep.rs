@@ -3,18 +3,16 @@
 //! Only a 200 whose `uid` equals the leaf's byte for byte is a yes; 401 is a no; anything else says nothing about the
 //! certificate.
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
-use common::{errors, ids::Uid};
+use common::ids::Uid;
 use pem::{EncodeConfig, LineEnding, Pem};
-use reqwest::{StatusCode, Url, redirect};
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::runtime::Handle;
-use tokio_util::task::AbortOnDropHandle;
 
-/// Time limit of one question, connecting included.
-const DEADLINE: Duration = Duration::from_secs(5);
+use super::fetch::{FetchError, Fetcher};
+
 /// Longest answer that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// The header that carries the certificate.
@@ -54,11 +52,8 @@ pub enum ScepError {
     #[error("its answer is not usable: {0}")]
     Answer(String),
     /// No answer.
-    #[error("no answer: {}", errors::chain(.0))]
-    Unreachable(reqwest::Error),
-    /// The HTTP client could not be made.
-    #[error("cannot make the HTTP client: {0}")]
-    Client(reqwest::Error),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 impl ScepError {
@@ -73,32 +68,20 @@ struct Vouched {
     uid: String,
 }
 
-/// Asks one SCEP server, with one client, on one runtime.
+/// Asks one SCEP server, with one client.
 #[derive(Debug)]
 pub struct ScepVerifier {
-    client: reqwest::Client,
+    fetcher: Fetcher,
     url: Url,
-    /// The runtime of the client's pooled connections: they die with it, so it is the control plane's.
-    runtime: Handle,
 }
 
 impl ScepVerifier {
-    /// A verifier that works on the current runtime.
-    ///
-    /// # Errors
-    /// [`ScepError::Client`].
-    pub fn new(url: ScepUrl) -> Result<Self, ScepError> {
-        let client = reqwest::Client::builder()
-            .timeout(DEADLINE)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(ScepError::Client)?;
-        Ok(Self {
-            client,
+    /// A verifier that asks through `fetcher`.
+    pub fn new(url: ScepUrl, fetcher: Fetcher) -> Self {
+        Self {
+            fetcher,
             url: url.0,
-            runtime: Handle::current(),
-        })
+        }
     }
 
     /// Whether the server vouches for this leaf (DER) under this UID.
@@ -107,35 +90,22 @@ impl ScepVerifier {
     /// [`ScepError`].
     pub async fn verify(&self, leaf: &[u8], uid: &Uid) -> Result<(), ScepError> {
         let request = self
-            .client
+            .fetcher
             .get(self.url.clone())
             .header(HEADER, percent_encode(&pem(leaf)));
-        let asking = AbortOnDropHandle::new(self.runtime.spawn(ask(request)));
-        let vouched = asking
-            .await
-            .unwrap_or_else(|error| Err(ScepError::Answer(error.to_string())))?;
+        let answer = self.fetcher.send(request, MAX_BODY).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),
+            other => return Err(ScepError::Status(other)),
+        }
+        let vouched: Vouched = serde_json::from_slice(&answer.body)
+            .map_err(|error| ScepError::Answer(error.to_string()))?;
         if vouched.uid != uid.as_str() {
             return Err(ScepError::OtherUid(vouched.uid));
         }
         Ok(())
     }
-}
-
-async fn ask(request: reqwest::RequestBuilder) -> Result<Vouched, ScepError> {
-    let mut response = request.send().await.map_err(ScepError::Unreachable)?;
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),
-        other => return Err(ScepError::Status(other)),
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(ScepError::Unreachable)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ScepError::Answer(format!("more than {MAX_BODY} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    serde_json::from_slice(&body).map_err(|error| ScepError::Answer(error.to_string()))
 }
 
 /// The certificate as PEM (RFC 7468), lines of 64 characters.
