@@ -72,3 +72,23 @@ fn help_lists_exactly_the_keys_that_are_read() {
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+#[test]
+fn revocation_is_off_until_it_is_set() {
+    let policy = load(&MINIMAL).unwrap().policy;
+    assert!(!policy.crl.is_on());
+    assert_eq!(policy.crl.refresh, Duration::from_secs(3600));
+    let mut all = MINIMAL.to_vec();
+    all.extend([
+        ("SWL_CRL_PATHS", "a.crl, b.pem"),
+        (
+            "SWL_CRL_URLS",
+            "http://127.0.0.1:3000/scep?operation=GetCRL",
+        ),
+        ("SWL_CRL_REFRESH_SECONDS", "60"),
+        ("SWL_CRL_SCOPE", "leaf"),
+    ]);
+    let policy = load(&all).unwrap().policy;
+    assert!(policy.crl.is_on());
+    assert_eq!((policy.crl.paths.len(), policy.crl.urls.len()), (2, 1));
+}

@@ -3,6 +3,7 @@
 //! The TLS handshake has verified chain, validity and key usage by the time this runs.
 
 pub mod chain;
+pub mod crl;
 pub mod fetch;
 mod scep;
 pub mod signature;
