@@ -62,6 +62,22 @@ pub(super) const KEYS: &[Key] = &[
         "what is looked up: the leaf, or the whole chain below the CA",
     ),
     (
+        "allow",
+        "everyone",
+        "list of UIDs (with * and ?), sha256:HEX or serial:HEX; others are refused",
+    ),
+    (
+        "allow_list_path",
+        "none",
+        "file with more of them, one per line; empty: nobody",
+    ),
+    (
+        "deny",
+        "none",
+        "list, as allow, of whom to refuse; it wins over allow",
+    ),
+    ("deny_list_path", "none", "file with more of them"),
+    (
         "uid_source",
         "cn",
         "where the UID stands in the certificate: cn or uid",

@@ -22,7 +22,7 @@ use common::{
 pub use self::{
     flags::Flags,
     keys::help,
-    revocation::CrlConfig,
+    revocation::{CrlConfig, ListsConfig},
     token::{ApiToken, Role},
 };
 use crate::{identity::UidSource, policy::ScepUrl};
@@ -86,6 +86,8 @@ pub struct PolicyConfig {
     pub scep_url: Option<ScepUrl>,
     /// The CRLs.
     pub crl: CrlConfig,
+    /// Who is allowed and denied by name.
+    pub lists: ListsConfig,
 }
 
 /// Limits before a session is registered.
@@ -184,6 +186,7 @@ impl Config {
                 uid_source: s.or("uid_source", UidSource::CommonName),
                 scep_url: s.optional("scep_url"),
                 crl: CrlConfig::read(s),
+                lists: ListsConfig::read(s),
             },
             admission: AdmissionConfig {
                 handshakes: s.number("handshake_limit", 1..=100_000, 100),

@@ -5,6 +5,7 @@
 pub mod chain;
 pub mod crl;
 pub mod fetch;
+pub mod lists;
 mod scep;
 pub mod signature;
 
