@@ -18,6 +18,7 @@ pub mod systemd;
 pub mod target;
 pub mod telemetry;
 pub mod tls;
+pub mod trouble;
 pub mod wire;
 
 /// The version that both daemons report (`--version`, `hello`, `welcome`).

@@ -8,6 +8,7 @@ use std::{
 use common::{
     backoff::Backoff,
     session::{Closed, control::Goaway},
+    trouble::{Say, Trouble},
     wire::close::Reaction,
 };
 use tokio::{
@@ -21,7 +22,6 @@ use crate::{
     daemon::Context,
     dial::{self, Dialled},
     link::{Ended, Link},
-    trouble::{Say, Trouble},
 };
 
 /// The first wait is at most this long.

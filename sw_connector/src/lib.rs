@@ -10,4 +10,3 @@ mod link;
 mod serve;
 mod target_dial;
 pub mod target_policy;
-mod trouble;

@@ -140,11 +140,22 @@ impl Settings {
         self.list_told(key, |_, error: T::Err| error.to_string())
     }
 
-    fn list_told<T: FromStr>(
-        &mut self,
-        key: &'static str,
-        tell: impl Fn(&str, T::Err) -> String,
-    ) -> Option<Vec<T>> {
+    /// A list of paths, each as in [`Self::path`].
+    pub fn path_list(&mut self, key: &'static str) -> Option<Vec<PathBuf>> {
+        let (items, origin) = self.items(key)?;
+        let mut paths = Vec::new();
+        for item in items {
+            if item.is_empty() {
+                self.problem(&origin, key, "must be paths, none of them empty");
+                continue;
+            }
+            paths.push(origin.resolve(&item, std::env::home_dir()));
+        }
+        Some(paths)
+    }
+
+    /// The texts of a list.
+    fn items(&mut self, key: &'static str) -> Option<(Vec<String>, Origin)> {
         self.known.push(key);
         let found = self.found.remove(key)?;
         let items = match found.content {
@@ -155,11 +166,20 @@ impl Settings {
                 .filter(|item| !item.is_empty())
                 .collect(),
         };
+        Some((items, found.origin))
+    }
+
+    fn list_told<T: FromStr>(
+        &mut self,
+        key: &'static str,
+        tell: impl Fn(&str, T::Err) -> String,
+    ) -> Option<Vec<T>> {
+        let (items, origin) = self.items(key)?;
         let mut values = Vec::new();
         for item in items {
             match item.parse() {
                 Ok(value) => values.push(value),
-                Err(error) => self.problem(&found.origin, key, tell(&item, error)),
+                Err(error) => self.problem(&origin, key, tell(&item, error)),
             }
         }
         Some(values)

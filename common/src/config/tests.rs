@@ -70,6 +70,19 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn every_path_of_a_list_is_relative_to_the_file_that_says_it() {
+    let (folder, mut settings) = from("s.json", r#"{"a": ["x.crl", "/y.crl"], "b": [""]}"#);
+    assert_eq!(
+        settings.path_list("a"),
+        Some(vec![folder.path().join("x.crl"), "/y.crl".into()])
+    );
+    assert_eq!(settings.path_list("c"), None);
+    assert_eq!(settings.path_list("b"), Some(vec![]));
+    let text = settings.finish().unwrap_err().to_string();
+    assert!(text.contains("none of them empty"), "{text}");
+}
+
+#[test]
 fn paths_are_relative_to_the_file_that_says_them() {
     let (folder, mut settings) = from("s.json", r#"{"a": "x/y.pem", "b": "/z.pem"}"#);
     assert_eq!(settings.path("a"), Some(folder.path().join("x/y.pem")));

@@ -42,6 +42,42 @@ pub(super) const KEYS: &[Key] = &[
         "verify address of the SCEP server; every certificate is checked there",
     ),
     (
+        "crl_paths",
+        "none",
+        "list of CRL files, DER or PEM; then every certificate is looked up",
+    ),
+    (
+        "crl_urls",
+        "none",
+        "list of http(s) addresses of CRLs; then every certificate is looked up",
+    ),
+    (
+        "crl_refresh_seconds",
+        "3600",
+        "longest time between two fetches of a CRL",
+    ),
+    (
+        "crl_scope",
+        "chain",
+        "what is looked up: the leaf, or the whole chain below the CA",
+    ),
+    (
+        "allow",
+        "everyone",
+        "list of UIDs (with * and ?), sha256:HEX or serial:HEX; others are refused",
+    ),
+    (
+        "allow_list_path",
+        "none",
+        "file with more of them, one per line; empty: nobody",
+    ),
+    (
+        "deny",
+        "none",
+        "list, as allow, of whom to refuse; it wins over allow",
+    ),
+    ("deny_list_path", "none", "file with more of them"),
+    (
         "uid_source",
         "cn",
         "where the UID stands in the certificate: cn or uid",

@@ -2,6 +2,7 @@
 
 mod flags;
 mod keys;
+mod revocation;
 mod token;
 
 use std::{
@@ -21,6 +22,7 @@ use common::{
 pub use self::{
     flags::Flags,
     keys::help,
+    revocation::{CrlConfig, ListsConfig},
     token::{ApiToken, Role},
 };
 use crate::{identity::UidSource, policy::ScepUrl};
@@ -82,6 +84,10 @@ pub struct PolicyConfig {
     pub uid_source: UidSource,
     /// The SCEP server's verify address; `None`: no such check.
     pub scep_url: Option<ScepUrl>,
+    /// The CRLs.
+    pub crl: CrlConfig,
+    /// Who is allowed and denied by name.
+    pub lists: ListsConfig,
 }
 
 /// Limits before a session is registered.
@@ -179,6 +185,8 @@ impl Config {
             policy: PolicyConfig {
                 uid_source: s.or("uid_source", UidSource::CommonName),
                 scep_url: s.optional("scep_url"),
+                crl: CrlConfig::read(s),
+                lists: ListsConfig::read(s),
             },
             admission: AdmissionConfig {
                 handshakes: s.number("handshake_limit", 1..=100_000, 100),

@@ -72,3 +72,32 @@ fn help_lists_exactly_the_keys_that_are_read() {
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+#[test]
+fn revocation_and_lists_are_off_until_they_are_set() {
+    let policy = load(&MINIMAL).unwrap().policy;
+    assert!(!policy.crl.is_on());
+    assert_eq!(policy.crl.refresh, Duration::from_secs(3600));
+    let mut all = MINIMAL.to_vec();
+    all.extend([
+        ("SWL_CRL_PATHS", "a.crl, b.pem"),
+        (
+            "SWL_CRL_URLS",
+            "http://127.0.0.1:3000/scep?operation=GetCRL",
+        ),
+        ("SWL_CRL_REFRESH_SECONDS", "60"),
+        ("SWL_CRL_SCOPE", "leaf"),
+        ("SWL_ALLOW", "plant-*,sha256:zz"),
+        ("SWL_DENY", ""),
+    ]);
+    let text = load(&all).unwrap_err().to_string();
+    assert!(text.contains("allow: \"sha256:zz\": a SHA-256"), "{text}");
+    all.push(("SWL_ALLOW", "plant-*"));
+    let policy = load(&all).unwrap().policy;
+    assert!(policy.crl.is_on());
+    assert_eq!((policy.crl.paths.len(), policy.crl.urls.len()), (2, 1));
+    assert_eq!(policy.lists.allow.len(), 1);
+    all.push(("SWL_ALLOW", ""));
+    let text = load(&all).unwrap_err().to_string();
+    assert!(text.contains("allow: must name who may connect"), "{text}");
+}

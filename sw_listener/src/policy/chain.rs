@@ -31,7 +31,7 @@ pub struct Link {
 }
 
 /// A CA, as far as signatures are concerned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Issuer {
     /// DER of its `Name`, with the SEQUENCE.
     pub name: Vec<u8>,

@@ -3,7 +3,9 @@
 //! The TLS handshake has verified chain, validity and key usage by the time this runs.
 
 pub mod chain;
+pub mod crl;
 pub mod fetch;
+pub mod lists;
 mod scep;
 pub mod signature;
 

@@ -1,4 +1,4 @@
-//! What a connector says about an outage: the first failure in full, then one line a minute, then that it is over.
+//! What is said about an outage: the first failure in full, then one line a minute, then that it is over.
 //!
 //! Pure: the time is an argument.
 
@@ -9,7 +9,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The outage that is going on, if any.
 #[derive(Debug, Default)]
-pub(crate) struct Trouble {
+pub struct Trouble {
     since: Option<Outage>,
 }
 
@@ -23,7 +23,7 @@ struct Outage {
 
 /// What to say about a failure.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Say {
+pub enum Say {
     /// It is the first, or its cause is new.
     Full,
     /// It goes on: for so long, with so many tries.
@@ -34,7 +34,7 @@ pub(crate) enum Say {
 
 impl Trouble {
     /// A try has failed.
-    pub(crate) fn failed(&mut self, cause: &str, now: Instant) -> Say {
+    pub fn failed(&mut self, cause: &str, now: Instant) -> Say {
         let Some(outage) = &mut self.since else {
             self.since = Some(Outage {
                 began: now,
@@ -58,7 +58,7 @@ impl Trouble {
     }
 
     /// A try has succeeded: how long the outage was, and how many tries it took.
-    pub(crate) fn over(&mut self, now: Instant) -> Option<(Duration, u32)> {
+    pub fn over(&mut self, now: Instant) -> Option<(Duration, u32)> {
         let outage = self.since.take()?;
         Some((now.duration_since(outage.began), outage.tries))
     }

@@ -1,0 +1,178 @@
+//! The files of the lists: one entry per line, `#` begins a comment. A bad file leaves its last good contents in force.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use thiserror::Error;
+use tracing::warn;
+
+use super::{Entry, EntryError, Lists, Place, Rules};
+use crate::config::ListsConfig;
+
+/// Longest file, in bytes: more than 200,000 fingerprints.
+const MAX_FILE: usize = 16 << 20;
+
+/// Why a file is not taken.
+#[derive(Debug, Error)]
+pub enum ListProblem {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is too long.
+    #[error("{} is longer than {MAX_FILE} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not text.
+    #[error("{}, line {line}: not UTF-8 text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A line is not an entry.
+    #[error("{}, line {line}: {source}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        source: EntryError,
+    },
+}
+
+/// The entries of a file, with their lines.
+type Entries = Vec<(Entry, usize)>;
+
+/// Reads the lists, again and again.
+#[derive(Debug)]
+pub struct ListFiles {
+    config: ListsConfig,
+    allow: Entries,
+    deny: Entries,
+}
+
+impl ListFiles {
+    /// Reads the files for the first time.
+    ///
+    /// # Errors
+    /// The first [`ListProblem`]: there is no last good state yet.
+    pub fn open(config: ListsConfig) -> Result<(Self, Arc<Lists>), ListProblem> {
+        let read = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), read);
+        let files = Self {
+            allow: read(&config.allow_path)?,
+            deny: read(&config.deny_path)?,
+            config,
+        };
+        files.tell();
+        let lists = files.lists();
+        Ok((files, lists))
+    }
+
+    /// Reads the files again: the lists that are in force now, and what is wrong with the files that were not taken.
+    pub fn reload(&mut self) -> (Arc<Lists>, Vec<ListProblem>) {
+        let mut problems = Vec::new();
+        let sides = [
+            (&self.config.allow_path, &mut self.allow),
+            (&self.config.deny_path, &mut self.deny),
+        ];
+        for (path, entries) in sides {
+            match path.as_deref().map(read) {
+                Some(Ok(new)) => *entries = new,
+                Some(Err(problem)) => problems.push(problem),
+                None => {}
+            }
+        }
+        self.tell();
+        (self.lists(), problems)
+    }
+
+    fn tell(&self) {
+        if let Some(path) = &self.config.allow_path
+            && self.allow.is_empty()
+            && self.config.allow.is_empty()
+        {
+            warn!(path = %path.display(), "the allow list is empty: no connector may come in");
+        }
+    }
+
+    fn lists(&self) -> Arc<Lists> {
+        let config = &self.config;
+        let allow_is_set = config.allow_path.is_some() || !config.allow.is_empty();
+        let allow = allow_is_set.then(|| {
+            rules(
+                "allow",
+                &config.allow,
+                config.allow_path.as_deref(),
+                &self.allow,
+            )
+        });
+        let deny = rules(
+            "deny",
+            &config.deny,
+            config.deny_path.as_deref(),
+            &self.deny,
+        );
+        Arc::new(Lists { allow, deny })
+    }
+}
+
+fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entries) -> Rules {
+    let mut rules = Rules::default();
+    for entry in setting {
+        rules.add(entry.clone(), Place::Setting(key));
+    }
+    let path = Arc::new(path.unwrap_or(Path::new("")).to_owned());
+    for (entry, line) in file {
+        let (path, line) = (path.clone(), *line);
+        rules.add(entry.clone(), Place::File { path, line });
+    }
+    rules
+}
+
+fn read(path: &Path) -> Result<Entries, ListProblem> {
+    let mut bytes = Vec::new();
+    let limit = MAX_FILE as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|source| ListProblem::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+    if bytes.len() > MAX_FILE {
+        let path = path.to_owned();
+        return Err(ListProblem::TooLong { path });
+    }
+    // Some editors begin text with it.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let mut entries = Vec::new();
+    for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let text = std::str::from_utf8(text).map_err(|_| ListProblem::NotText {
+            path: path.to_owned(),
+            line,
+        })?;
+        let text = text.split('#').next().unwrap_or_default().trim();
+        if text.is_empty() {
+            continue;
+        }
+        let entry = text.parse().map_err(|source| ListProblem::Line {
+            path: path.to_owned(),
+            line,
+            source,
+        })?;
+        entries.push((entry, line));
+    }
+    Ok(entries)
+}
