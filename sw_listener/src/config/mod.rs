@@ -2,6 +2,7 @@
 
 mod flags;
 mod keys;
+mod ocsp;
 mod token;
 
 use std::{
@@ -21,6 +22,7 @@ use common::{
 pub use self::{
     flags::Flags,
     keys::help,
+    ocsp::{CertIdHash, NonceUse, OcspConfig, OcspScope, OcspUrl},
     token::{ApiToken, Role},
 };
 use crate::{identity::UidSource, policy::ScepUrl};
@@ -82,6 +84,8 @@ pub struct PolicyConfig {
     pub uid_source: UidSource,
     /// The SCEP server's verify address; `None`: no such check.
     pub scep_url: Option<ScepUrl>,
+    /// How revocation is asked of OCSP responders.
+    pub ocsp: OcspConfig,
 }
 
 /// Limits before a session is registered.
@@ -179,6 +183,7 @@ impl Config {
             policy: PolicyConfig {
                 uid_source: s.or("uid_source", UidSource::CommonName),
                 scep_url: s.optional("scep_url"),
+                ocsp: OcspConfig::read(s),
             },
             admission: AdmissionConfig {
                 handshakes: s.number("handshake_limit", 1..=100_000, 100),

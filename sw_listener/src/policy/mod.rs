@@ -4,6 +4,7 @@
 
 pub mod chain;
 pub mod fetch;
+pub mod ocsp;
 mod scep;
 pub mod signature;
 
