@@ -88,8 +88,8 @@ impl Cache {
     /// Takes a verified statement, asked for at `asked`, to be kept at most `max_age`.
     ///
     /// # Errors
-    /// [`RolledBack`]: what says less than is known already is refused. A revocation is taken in any order, so that a responder
-    /// whose clock is behind another's cannot hide it; it is lifted only by an answer that is newer.
+    /// [`RolledBack`]: what says less than is known already is refused. A revocation is taken in any order, so that a
+    /// responder whose clock is behind another's cannot hide it; it is lifted only by an answer that is newer.
     pub(super) fn store(
         &mut self,
         key: Key,

@@ -1,8 +1,8 @@
 //! How a certificate is named in OCSP: `CertID` (RFC 6960, section 4.1.1).
 //!
-//! SHA-1 by default: RFC 5019, section 2.1.1, demands it, and every responder knows it. Nothing hangs on its strength: the hashes
-//! only say which CA is meant. Whoever found another CA with the same hashes still could not sign as ours, and whether an
-//! answer counts is decided by the signature, with the key itself.
+//! SHA-1 by default: RFC 5019, section 2.1.1, demands it, and every responder knows it. Nothing hangs on its strength:
+//! the hashes only say which CA is meant. Whoever found another CA with the same hashes still could not sign as ours,
+//! and whether an answer counts is decided by the signature, with the key itself.
 
 use aws_lc_rs::digest::{self, Algorithm};
 use x509_parser::{prelude::FromDer, x509::SubjectPublicKeyInfo};

@@ -1,8 +1,8 @@
 //! The little DER (X.690) that OCSP needs: elements read one after another, and written.
 //!
-//! By hand, over the reader that x509-parser brings along. `rasn-ocsp` would add thirty crates with a second and a third parser,
-//! `x509-ocsp` calls itself not ready to use and stands on superseded versions of `der` and `x509-cert`; and both forget the
-//! bytes that were signed, so that those would have to be cut out by hand all the same.
+//! By hand, over the reader that x509-parser brings along. `rasn-ocsp` would add thirty crates with a second and a
+//! third parser, `x509-ocsp` calls itself not ready to use and stands on superseded versions of `der` and `x509-cert`;
+//! and both forget the bytes that were signed, so that those would have to be cut out by hand all the same.
 
 use std::time::SystemTime;
 

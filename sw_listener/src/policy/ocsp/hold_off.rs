@@ -1,7 +1,7 @@
 //! Responders that do not answer are left alone for a while. Pure: the time is an argument.
 //!
-//! Without it, a dead responder would cost every handshake 5 s. With it, the first failure holds all further questions off for 1 s,
-//! doubling to 30 s; then one question tries, and the others wait for how it fares.
+//! Without it, a dead responder would cost every handshake 5 s. With it, the first failure holds all further questions
+//! off for 1 s, doubling to 30 s; then one question tries, and the others wait for how it fares.
 
 use std::{
     collections::HashMap,

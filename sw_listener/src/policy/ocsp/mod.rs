@@ -2,24 +2,27 @@
 //!
 //! # How old may an answer be?
 //!
-//! Two promises pull apart. A revocation must count at most 60 s after it is published; and a responder that is away for a minute must
-//! not lock everybody out. So an answer has two ages. For `max_age`, which the caller chooses, it is *fresh*: it is used, and nobody is asked. After that it
-//! is *stale*: the responder is asked, and its answer counts; but if there is none (or none that counts), a stale "good" goes on counting
-//! until its `nextUpdate`, and never longer than `ocsp_max_age_seconds` after it was asked for: that is what the CA itself has signed it for. (An answer without `nextUpdate`
-//! promises nothing, and never counts when stale.) "Revoked" counts until a newer answer takes it back, and "unknown" is not kept. Who has no answer that counts gets no session.
+//! Two promises pull apart. A revocation must count at most 60 s after it is published; and a responder that is away
+//! for a minute must not lock everybody out. So an answer has two ages. For `max_age`, which the caller chooses, it is
+//! *fresh*: it is used, and nobody is asked. After that it is *stale*: the responder is asked, and its answer counts;
+//! but if there is none (or none that counts), a stale "good" goes on counting until its `nextUpdate`, and never longer
+//! than `ocsp_max_age_seconds` after it was asked for: that is what the CA itself has signed it for. (An answer without
+//! `nextUpdate` promises nothing, and never counts when stale.) "Revoked" counts until a newer answer takes it back,
+//! and "unknown" is not kept. Who has no answer that counts gets no session.
 //!
-//! - A new session uses answers that were asked for within `ocsp_refresh_seconds` (60): a connector that reconnects often costs the responder
-//!   one question a minute. A stale one costs it 2 s at most while the responder is slow.
-//! - A live session that is judged again every D seconds must pass a `max_age` of at most 60 s − D − 10 s (the longest question), lest
-//!   cached answer, timer and question add up to more than 60 s: 10 s if it is judged every 40 s. They serve the intermediates, about which 1,000 sessions then ask once.
+//! - A new session uses answers that were asked for within `ocsp_refresh_seconds` (60): a connector that reconnects
+//!   often costs the responder one question a minute. A stale one costs it 2 s at most while the responder is slow.
+//! - A live session that is judged again every D seconds must pass a `max_age` of at most 60 s − D − 10 s (the longest
+//!   question), lest cached answer, timer and question add up to more than 60 s: 10 s if it is judged every 40 s. They
+//!   serve the intermediates, about which 1,000 sessions then ask once.
 //!
-//! Refreshing in the background instead would let a revoked certificate in, to be cut a moment later; and refreshing ahead of time, unasked,
-//! would ask about certificates whose holders have gone.
+//! Refreshing in the background instead would let a revoked certificate in, to be cut a moment later; and refreshing
+//! ahead of time, unasked, would ask about certificates whose holders have gone.
 //!
 //! # What a bad responder costs
 //!
-//! A question takes 5 s and 64 KiB at most; 32 are asked at once; one per certificate, which all wait for; and a responder that does not answer
-//! is left alone for 1 s, doubling to 30 s (`hold_off`).
+//! A question takes 5 s and 64 KiB at most; 32 are asked at once; one per certificate, which all wait for; and a
+//! responder that does not answer is left alone for 1 s, doubling to 30 s (`hold_off`).
 
 mod ask;
 mod cache;
@@ -96,8 +99,8 @@ impl OcspVerifier {
         }
     }
 
-    /// Whether no certificate in scope is revoked. An answer that was asked for at most `max_age` before `now` is used as it is; see
-    /// the module for what to pass.
+    /// Whether no certificate in scope is revoked. An answer that was asked for at most `max_age` before `now` is used
+    /// as it is; see the module for what to pass.
     ///
     /// # Errors
     /// The first [`OcspFinding`], from the leaf up.

@@ -48,7 +48,8 @@ pub(super) fn nonce_value(nonce: &[u8]) -> Vec<u8> {
     der::element(der::OCTET_STRING, &[nonce])
 }
 
-/// A short question without a nonce goes as GET, so that caches on the way can answer it; no cache may answer one with a nonce.
+/// A short question without a nonce goes as GET, so that caches on the way can answer it; no cache may answer one with
+/// a nonce.
 pub(super) fn travel(responder: &Url, question: Vec<u8>, has_nonce: bool) -> Travel {
     if has_nonce {
         return Travel::Post(question);

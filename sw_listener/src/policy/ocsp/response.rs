@@ -1,4 +1,5 @@
-//! The answer, parsed: `OCSPResponse` (RFC 6960, section 4.2.1). Nothing here is trusted yet; [`super::verify`] judges it.
+//! The answer, parsed: `OCSPResponse` (RFC 6960, section 4.2.1). Nothing here is trusted yet; [`super::verify`] judges
+//! it.
 
 use std::time::SystemTime;
 

@@ -1,8 +1,8 @@
 //! Who has signed an answer, and may they (RFC 6960, section 4.2.2.2)? The CA itself, or whom it has authorised.
 //!
-//! An authorised responder's certificate may say that it is not itself to be checked (id-pkix-ocsp-nocheck). We do not check it
-//! either way: asking the same responder about itself would prove nothing, so such certificates should be short-lived,
-//! as the RFC advises.
+//! An authorised responder's certificate may say that it is not itself to be checked (id-pkix-ocsp-nocheck). We do not
+//! check it either way: asking the same responder about itself would prove nothing, so such certificates should be
+//! short-lived, as the RFC advises.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

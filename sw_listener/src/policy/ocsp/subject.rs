@@ -65,8 +65,8 @@ fn whose(depth: usize, subject: &str) -> Whose {
     }
 }
 
-/// The addresses of OCSP responders in the certificate (RFC 5280, section 4.2.2.1), http and https. They are the CA's word:
-/// paths are verified before anybody is asked.
+/// The addresses of OCSP responders in the certificate (RFC 5280, section 4.2.2.1), http and https. They are the CA's
+/// word: paths are verified before anybody is asked.
 fn responders(certificate: &X509Certificate<'_>) -> Vec<Url> {
     let mut urls = Vec::new();
     for extension in certificate.extensions() {
