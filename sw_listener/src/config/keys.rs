@@ -78,6 +78,36 @@ pub(super) const KEYS: &[Key] = &[
     ),
     ("deny_list_path", "none", "file with more of them"),
     (
+        "ocsp",
+        "off",
+        "certificates whose revocation is asked of OCSP responders: off, leaf or chain",
+    ),
+    (
+        "ocsp_url",
+        "none",
+        "the responder to ask; otherwise those that a certificate names",
+    ),
+    (
+        "ocsp_nonce",
+        "auto",
+        "auto (ask with a nonce; without it in the answer, take only a recent one), require or off",
+    ),
+    (
+        "ocsp_cert_id_hash",
+        "sha1",
+        "hash by which a certificate is named to the responder: sha1 or sha256",
+    ),
+    (
+        "ocsp_max_age_seconds",
+        "3600",
+        "longest time that an OCSP answer counts",
+    ),
+    (
+        "ocsp_refresh_seconds",
+        "60",
+        "age from which a new session asks again, though the answer still counts",
+    ),
+    (
         "uid_source",
         "cn",
         "where the UID stands in the certificate: cn or uid",

@@ -2,6 +2,7 @@
 
 mod flags;
 mod keys;
+mod ocsp;
 mod revocation;
 mod token;
 
@@ -22,6 +23,7 @@ use common::{
 pub use self::{
     flags::Flags,
     keys::help,
+    ocsp::{CertIdHash, NonceUse, OcspConfig, OcspScope, OcspUrl},
     revocation::{CrlConfig, ListsConfig},
     token::{ApiToken, Role},
 };
@@ -88,6 +90,8 @@ pub struct PolicyConfig {
     pub crl: CrlConfig,
     /// Who is allowed and denied by name.
     pub lists: ListsConfig,
+    /// How revocation is asked of OCSP responders.
+    pub ocsp: OcspConfig,
 }
 
 /// Limits before a session is registered.
@@ -187,6 +191,7 @@ impl Config {
                 scep_url: s.optional("scep_url"),
                 crl: CrlConfig::read(s),
                 lists: ListsConfig::read(s),
+                ocsp: OcspConfig::read(s),
             },
             admission: AdmissionConfig {
                 handshakes: s.number("handshake_limit", 1..=100_000, 100),

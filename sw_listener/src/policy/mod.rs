@@ -6,6 +6,7 @@ pub mod chain;
 pub mod crl;
 pub mod fetch;
 pub mod lists;
+pub mod ocsp;
 mod scep;
 pub mod signature;
 
