@@ -3,7 +3,7 @@
 use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use system_tests::binaries;
@@ -184,7 +184,12 @@ fn commands_at_once_wait_for_each_other() {
     }
     let children: Vec<_> = uids
         .iter()
-        .map(|uid| command(folder, &["revoke", uid]).spawn().unwrap())
+        .map(|uid| {
+            command(folder, &["revoke", uid])
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
         .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
