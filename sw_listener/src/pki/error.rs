@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::facts::Unreadable;
 use super::names::NameError;
+use super::text::printable;
 
 /// Why a `pki` command failed.
 #[derive(Debug, Error)]
@@ -37,6 +38,184 @@ pub enum PkiError {
         /// What is wrong with it.
         source: Unreadable,
     },
+    /// A file to be looked at is nothing that is known.
+    #[error("cannot use {}: {source}", printable(&path.display().to_string()))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Unreadable,
+    },
+    /// A fingerprint is that of a certificate.
+    #[error(
+        "{} holds no certificate, but {found}: `sw_listener pki show` says more about it",
+        printable(&path.display().to_string())
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What it holds instead.
+        found: String,
+    },
+    /// No revocation list can be signed.
+    #[error("cannot sign a revocation list with {}", path.display())]
+    Crl {
+        /// The certificate of the CA.
+        path: PathBuf,
+        /// What the library says.
+        source: rcgen::Error,
+    },
+    /// Something cannot be revoked.
+    #[error(transparent)]
+    Revoke(#[from] RevokeError),
+    /// Something cannot be renewed.
+    #[error(transparent)]
+    Renew(#[from] RenewError),
+}
+
+/// Why nothing was revoked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RevokeError {
+    /// Nothing of that name or number was issued here.
+    #[error(
+        "nothing that was issued here is called {what}, or has it as serial number{}: `{list}` shows what there is",
+        near_names(near)
+    )]
+    Unknown {
+        /// What was asked for.
+        what: String,
+        /// Names like it.
+        near: Vec<String>,
+        /// The command that lists.
+        list: String,
+    },
+    /// The certificate in the file is another CA's.
+    #[error("{} was not issued by a CA of {}, but by {issuer}: revoke it there", path.display(), dir.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The folder.
+        dir: PathBuf,
+        /// The issuer's name.
+        issuer: String,
+    },
+    /// A root cannot take itself back.
+    #[error(
+        "{what} is the root, which stands on no list: take it out of the bundles (`ca_path`, `ca_cert_path`) of those that trust it"
+    )]
+    Root {
+        /// What was asked for.
+        what: String,
+    },
+    /// It is a name of one certificate and the serial number of another.
+    #[error(
+        "{what} is the name of one certificate and the serial number of another: give the file"
+    )]
+    Ambiguous {
+        /// What was asked for.
+        what: String,
+    },
+    /// Only a certificateHold can end.
+    #[error(
+        "the certificate {serial} ({name}) is not on hold{}: only a certificateHold can be removed from the list",
+        reason.as_ref().map(|reason| format!(", but revoked for {reason}")).unwrap_or_default()
+    )]
+    NotOnHold {
+        /// The serial number.
+        serial: String,
+        /// Whose it is.
+        name: String,
+        /// Why it is on the list, if it is.
+        reason: Option<String>,
+    },
+    /// The list of the revoked is damaged: nothing that stands on it may be forgotten.
+    #[error("{}, line {line}: not a line of the list; mend it, or put the file back from a copy", path.display())]
+    Damaged {
+        /// The list.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+}
+
+/// Why nothing was renewed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RenewError {
+    /// There is no such certificate in the folder.
+    #[error("no certificate in {} is called {what}{}: `{list}` shows what there is", dir.display(), near_names(near))]
+    Unknown {
+        /// What was asked for.
+        what: String,
+        /// The folder.
+        dir: PathBuf,
+        /// Names like it.
+        near: Vec<String>,
+        /// The command that lists.
+        list: String,
+    },
+    /// There are several.
+    #[error("{what} can be any of {}: give the file", files.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        what: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// A CA is not renewed.
+    #[error(
+        "{} is a CA, which is not renewed: make another (`{way}`), and give those who trust it both while they change",
+        path.display()
+    )]
+    Ca {
+        /// The certificate.
+        path: PathBuf,
+        /// The command that makes another.
+        way: String,
+    },
+    /// Its issuer is not in the folder.
+    #[error("{} was not issued by a CA of this folder, but by {issuer}: ask there, or replace it with --force of `pki server` or `pki client`", path.display())]
+    Foreign {
+        /// The certificate.
+        path: PathBuf,
+        /// The issuer's name.
+        issuer: String,
+    },
+    /// It says things that the new one would not.
+    #[error(
+        "{} has {what} that this command cannot write: replace it with --force of `pki server` or `pki client`",
+        path.display()
+    )]
+    Form {
+        /// The certificate.
+        path: PathBuf,
+        /// What.
+        what: String,
+    },
+    /// The key to keep is not there or damaged.
+    #[error("cannot keep {}: {reason}; without --keep-key there is a new key", path.display())]
+    Key {
+        /// The key.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The key to keep may be in other hands.
+    #[error("{} belongs to a certificate that was revoked for {reason}: renew without --keep-key", path.display())]
+    Compromised {
+        /// The key.
+        path: PathBuf,
+        /// Why it was revoked.
+        reason: String,
+    },
+}
+
+fn near_names(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        names => format!(" (did you mean {}?)", names.join(", ")),
+    }
 }
 
 /// Why the CA in the folder cannot issue.
@@ -122,6 +301,31 @@ pub enum CaError {
         /// The command that makes a new CA.
         init: String,
     },
+    /// It may not have CAs below it.
+    #[error(
+        "{} allows no CA below it (path length 0): make a root in a folder of its own with --dir",
+        path.display()
+    )]
+    PathLength {
+        /// The certificate of the CA.
+        path: PathBuf,
+    },
+    /// Another CA of the folder has the name already, and lists of both could not be told apart.
+    #[error("{} has this name already: give another one with --name", path.display())]
+    NameTaken {
+        /// The certificate of the other CA.
+        path: PathBuf,
+    },
+    /// It was revoked.
+    #[error("{} was revoked at {since} ({reason}): issue from another CA", path.display())]
+    Revoked {
+        /// The certificate of the CA.
+        path: PathBuf,
+        /// When.
+        since: String,
+        /// Why.
+        reason: String,
+    },
     /// The subject of a CA made elsewhere cannot be written as an issuer without changing it.
     #[error("the subject of {} has a form that cannot be copied into the certificates it issues", path.display())]
     Subject {
@@ -136,7 +340,7 @@ pub enum CaError {
 pub enum StoreError {
     /// A CA is never overwritten.
     #[error(
-        "{} is already there, and a CA is never overwritten: choose another folder with --dir, or move it away",
+        "{} is already there, and a CA is never overwritten: choose another folder with --dir (an intermediate CA: another name), or move it away",
         path.display()
     )]
     CaExists {
@@ -147,6 +351,12 @@ pub enum StoreError {
     #[error("{} is already there: add --force to replace the certificate and its key", path.display())]
     Exists {
         /// The file in the way.
+        path: PathBuf,
+    },
+    /// Another command does not end.
+    #[error("another `pki` command is at work in this folder ({} is locked): wait for it, or end it", path.display())]
+    Busy {
+        /// The lock.
         path: PathBuf,
     },
     /// An operation on a file or folder failed.

@@ -33,6 +33,11 @@ pub enum Unreadable {
     /// It is a folder, a pipe, or something else that is not read.
     #[error("it is not a regular file")]
     NotAFile,
+    /// Neither PEM nor the DER of anything that is known here.
+    #[error(
+        "there is neither PEM text in it nor the DER of a certificate, a CRL, a request or a key"
+    )]
+    Nothing,
     /// It is far larger than a certificate.
     #[error("it is larger than {limit} bytes")]
     TooLarge {
@@ -93,10 +98,18 @@ impl Facts {
         Ok(Self {
             kind: kind(&certificate),
             name: printable(&name(&certificate)),
-            serial: hex(certificate.raw_serial()),
+            serial: serial_text(certificate.raw_serial()),
             not_after: certificate.validity().not_after.to_datetime(),
             fingerprint: hex(digest::digest(&digest::SHA256, der).as_ref()),
         })
+    }
+}
+
+/// A serial number as lowercase hexadecimal digits, without the byte that only says that it is positive.
+pub(super) fn serial_text(bytes: &[u8]) -> String {
+    match bytes {
+        [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        _ => hex(bytes),
     }
 }
 
@@ -131,7 +144,8 @@ pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, Unreadable> {
     }
 }
 
-fn kind(certificate: &X509Certificate<'_>) -> Kind {
+/// What it may be used for.
+pub(super) fn kind(certificate: &X509Certificate<'_>) -> Kind {
     if certificate.is_ca() {
         return Kind::Ca;
     }
@@ -164,7 +178,8 @@ fn name(certificate: &X509Certificate<'_>) -> String {
     common_name.map_or_else(|| certificate.subject().to_string(), str::to_owned)
 }
 
-fn general_name(name: &GeneralName<'_>) -> String {
+/// A name as a user would write it.
+pub(super) fn general_name(name: &GeneralName<'_>) -> String {
     let GeneralName::IPAddress(bytes) = name else {
         return if let GeneralName::DNSName(name) = name {
             (*name).to_owned()

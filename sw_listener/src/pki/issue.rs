@@ -45,8 +45,28 @@ pub(super) fn serial(mut random: [u8; 16]) -> SerialNumber {
 
 /// A CA below which there may be one more level.
 pub(super) fn ca(name: &CaName, validity: Validity, serial: SerialNumber) -> CertificateParams {
+    authority(name, 1, validity, serial)
+}
+
+/// A CA that issues to connectors and listeners alone.
+pub(super) fn intermediate(
+    name: &CaName,
+    validity: Validity,
+    serial: SerialNumber,
+) -> CertificateParams {
+    let mut params = authority(name, 0, validity, serial);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn authority(
+    name: &CaName,
+    levels_below: u8,
+    validity: Validity,
+    serial: SerialNumber,
+) -> CertificateParams {
     let mut params = with_subject(&name.to_string(), validity, serial);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(levels_below));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }

@@ -7,13 +7,14 @@ use time::OffsetDateTime;
 use super::error::{CaError, PkiError};
 use super::facts::{Facts, Kind, Unreadable, first_der};
 use super::names::Stem;
-use super::store::{Store, read_bounded};
+use super::revoked::Table;
+use super::store::{READ_LIMIT, Store, read_bounded};
 use super::text::{init_command, printable, stamp};
 
 const COLUMNS: usize = 6;
 const HEAD: [&str; COLUMNS] = ["KIND", "NAME", "SERIAL", "NOT AFTER", "SHA-256", "FILE"];
 
-/// The table, the CA first, then by file name. A file that is no certificate is a row with the reason in it.
+/// The table, the root first, then the other CAs, then by file name. A file that is no certificate is a row with the reason in it.
 ///
 /// # Errors
 ///
@@ -32,8 +33,11 @@ pub(super) fn list(store: &Store, now: OffsetDateTime) -> Result<String, PkiErro
         .iter()
         .map(|path| (read(path), file_name(path)))
         .collect();
-    rows.sort_by_key(|(facts, file)| (!is_ca(facts), file.clone()));
-    let cells = rows.iter().map(|(facts, file)| row(facts, file, now));
+    rows.sort_by_key(|(facts, file)| (!is_ca(facts), file != "ca.crt", file.clone()));
+    let revoked = store.revoked()?;
+    let cells = rows
+        .iter()
+        .map(|(facts, file)| row(facts, file, &revoked, now));
     Ok(table(
         &std::iter::once(HEAD.map(str::to_owned))
             .chain(cells)
@@ -42,7 +46,7 @@ pub(super) fn list(store: &Store, now: OffsetDateTime) -> Result<String, PkiErro
 }
 
 fn read(path: &Path) -> Result<Facts, Unreadable> {
-    let text = read_bounded(path)?;
+    let text = read_bounded(path, READ_LIMIT)?;
     Facts::from_der(&first_der(&text)?)
 }
 
@@ -56,7 +60,12 @@ fn is_ca(facts: &Result<Facts, Unreadable>) -> bool {
     facts.as_ref().is_ok_and(|facts| facts.kind == Kind::Ca)
 }
 
-fn row(facts: &Result<Facts, Unreadable>, file: &str, now: OffsetDateTime) -> [String; COLUMNS] {
+fn row(
+    facts: &Result<Facts, Unreadable>,
+    file: &str,
+    revoked: &Table,
+    now: OffsetDateTime,
+) -> [String; COLUMNS] {
     let file = file.to_owned();
     match facts {
         Ok(facts) => [
@@ -64,10 +73,10 @@ fn row(facts: &Result<Facts, Unreadable>, file: &str, now: OffsetDateTime) -> [S
             facts.name.clone(),
             facts.serial.clone(),
             stamp(facts.not_after)
-                + if facts.not_after < now {
-                    " (expired)"
-                } else {
-                    ""
+                + match (facts.not_after < now, revoked.has_serial(&facts.serial)) {
+                    (true, _) => " (expired)",
+                    (false, true) => " (revoked)",
+                    (false, false) => "",
                 },
             facts.fingerprint.clone(),
             file,

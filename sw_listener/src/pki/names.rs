@@ -39,9 +39,14 @@ pub enum NameError {
         "a file stem is 1 to 64 of A-Z a-z 0-9 . _ - and does not start with a dot or a hyphen"
     )]
     Stem,
-    /// A stem whose files are the CA's or a client's.
-    #[error("`ca` and `client-...` are names for other files of the folder")]
+    /// A stem whose files are a CA's or a client's.
+    #[error("`ca`, `ca-...` and `client-...` are names for other files of the folder")]
     ReservedStem,
+    /// Not a name for an intermediate CA.
+    #[error(
+        "the name of an intermediate CA is 1 to 48 of A-Z a-z 0-9 _ - and does not start with a hyphen or `ca-`; `ca` is the root"
+    )]
+    CaLabel,
 }
 
 /// The common name of a CA.
@@ -104,6 +109,71 @@ impl fmt::Display for Host {
     }
 }
 
+/// What an intermediate CA is called in `--issuer` and in its files: a plain word other than `ca`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CaLabel(String);
+
+impl CaLabel {
+    /// As a common name: it is shorter than one, and without control characters.
+    pub(super) fn to_name(&self) -> CaName {
+        CaName(self.0.clone())
+    }
+}
+
+impl FromStr for CaLabel {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let lower = text.to_ascii_lowercase();
+        let taken = lower == "ca" || lower.starts_with("ca-");
+        if taken || text.len() > 48 || !is_word(text, "_-") || text.starts_with('-') {
+            return Err(NameError::CaLabel);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A CA of the folder; the root comes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum CaId {
+    /// `ca.crt`, signed by itself.
+    Root,
+    /// `ca-NAME.crt`, signed by the root.
+    Intermediate(CaLabel),
+}
+
+impl CaId {
+    /// What its files are called.
+    pub(super) fn stem(&self) -> Stem {
+        match self {
+            Self::Root => Stem::ca(),
+            Self::Intermediate(label) => Stem(format!("ca-{}", label.0)),
+        }
+    }
+}
+
+/// `ca`, a name, or the stem of its files.
+impl FromStr for CaId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == "ca" {
+            return Ok(Self::Root);
+        }
+        let label = text.strip_prefix("ca-").unwrap_or(text);
+        label.parse().map(Self::Intermediate)
+    }
+}
+
+impl fmt::Display for CaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("ca"),
+            Self::Intermediate(label) => f.write_str(&label.0),
+        }
+    }
+}
+
 /// What the names of a certificate file and its key file have in common: a single path component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stem(String);
@@ -117,6 +187,28 @@ impl Stem {
     /// A connector's. The prefix keeps it a plain file name whatever the UID looks like: a UID has no separator.
     pub(super) fn client(uid: &Uid) -> Self {
         Self(format!("client-{uid}"))
+    }
+
+    /// That of a certificate file in the folder.
+    pub(super) fn of_certificate(file: &str) -> Option<Self> {
+        let stem = file.strip_suffix(".crt")?;
+        let plain = !stem.is_empty() && !stem.starts_with('.') && !stem.contains(['/', '\0']);
+        plain.then(|| Self(stem.to_owned()))
+    }
+
+    /// It as text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the revocation list, if it is a CA's.
+    pub(super) fn crl(&self) -> String {
+        format!("{}.crl", self.0)
+    }
+
+    /// The name of the same as DER.
+    pub(super) fn der_crl(&self) -> String {
+        format!("{}.der.crl", self.0)
     }
 
     /// The name of the certificate file.
@@ -139,7 +231,7 @@ impl FromStr for Stem {
             return Err(NameError::Stem);
         }
         let lower = text.to_ascii_lowercase();
-        if lower == "ca" || lower.starts_with("client-") {
+        if lower == "ca" || lower.starts_with("ca-") || lower.starts_with("client-") {
             return Err(NameError::ReservedStem);
         }
         Ok(Self(text.to_owned()))
@@ -204,7 +296,7 @@ mod tests {
         for bad in ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b"] {
             assert_eq!(bad.parse::<Stem>(), Err(NameError::Stem), "{bad:?}");
         }
-        for taken in ["ca", "CA", "client-a", "Client-a"] {
+        for taken in ["ca", "CA", "ca-x", "client-a", "Client-a"] {
             assert_eq!(
                 taken.parse::<Stem>(),
                 Err(NameError::ReservedStem),
@@ -215,6 +307,18 @@ mod tests {
             "listener-2".parse::<Stem>().unwrap().key(),
             "listener-2.key"
         );
+    }
+
+    #[test]
+    fn a_ca_is_named_as_its_files_or_without_the_prefix() {
+        assert_eq!("ca".parse(), Ok(CaId::Root));
+        let plant: CaId = "plant-1".parse().unwrap();
+        assert_eq!("ca-plant-1".parse(), Ok(plant.clone()));
+        assert_eq!(plant.stem().key(), "ca-plant-1.key");
+        assert_eq!(plant.to_string(), "plant-1");
+        for bad in ["", "CA", "ca-ca", "../x", "x.der", "-x", &"a".repeat(49)] {
+            assert_eq!(bad.parse::<CaId>(), Err(NameError::CaLabel), "{bad:?}");
+        }
     }
 
     #[test]

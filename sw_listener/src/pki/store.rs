@@ -3,10 +3,11 @@
 //! A pair appears in this order: its line in the index, its key, its certificate, each on disk before the next. An
 //! interruption leaves at worst a key (perhaps still empty) without a certificate, never the reverse, and never half a
 //! certificate: contents are written to a hidden temporary file (`.NAME.HEX.tmp`, which a crash may leave behind),
-//! synchronized, and renamed.
+//! synchronized, and renamed. Whatever writes holds [`Lock`](super::lock::Lock); how a pair replaces another without a
+//! moment in which there is none is in `replace`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,14 +16,17 @@ use time::OffsetDateTime;
 use super::authority::Pair;
 use super::error::StoreError;
 use super::facts::{Facts, Unreadable};
-use super::names::Stem;
-use super::text::{hex, stamp};
+use super::issued::{self, Entry};
+use super::names::{CaId, Stem};
+use super::text::hex;
 
-/// The most that is read of a file, in bytes: hundreds of certificates, and no danger to memory.
-const READ_LIMIT: u64 = 1 << 20;
+/// The most that is read of a certificate or key file, in bytes: hundreds of certificates, and no danger to memory.
+pub(super) const READ_LIMIT: u64 = 1 << 20;
+
+/// The most that is read of a table or a revocation list, in bytes: some 100,000 lines.
+pub(super) const TABLE_LIMIT: u64 = 16 << 20;
 
 const INDEX: &str = "issued.tsv";
-const INDEX_HEAD: &str = "issued\tkind\tname\tserial\tnot_after\tsha256\tfile\n";
 
 /// What to do if a file of a pair is already there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,23 +114,21 @@ impl Store {
         overwrite: Overwrite,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
+        self.discard_staged(stem)?;
         let (certificate, key) = self.paths(stem);
         if overwrite != Overwrite::Force {
             refuse_if_there(&certificate, overwrite)?;
             refuse_if_there(&key, overwrite)?;
         }
         let new_key = self.write_aside(&stem.key(), pair.key.serialize_pem().as_bytes(), 0o600)?;
-        let new_certificate = self.write_aside(
-            &stem.certificate(),
-            pair.certificate.pem().as_bytes(),
-            0o644,
-        )?;
+        let new_certificate =
+            self.write_aside(&stem.certificate(), pair.chain_pem().as_bytes(), 0o644)?;
         // Two runs at once: only one of them gets to make the empty file that its key then replaces.
         let claim = match overwrite {
             Overwrite::Never | Overwrite::Refuse => Some(claim(&key, overwrite)?),
             Overwrite::Force => None,
         };
-        self.record(facts, &stem.certificate(), now)?;
+        self.record(facts, &pair.issuer, stem, now)?;
         let replaced = overwrite == Overwrite::Force && self.remove(&certificate)?;
         self.put(new_key, &key)?;
         if let Some(claim) = claim {
@@ -137,7 +139,12 @@ impl Store {
     }
 
     /// Writes and synchronizes a hidden file beside the one that it is to become.
-    fn write_aside(&self, name: &str, contents: &[u8], mode: u32) -> Result<Transient, StoreError> {
+    pub(super) fn write_aside(
+        &self,
+        name: &str,
+        contents: &[u8],
+        mode: u32,
+    ) -> Result<Transient, StoreError> {
         let suffix = hex(&rand::random::<[u8; 8]>());
         let aside = Transient::new(self.dir.join(format!(".{name}.{suffix}.tmp")));
         let write = || {
@@ -155,14 +162,14 @@ impl Store {
     }
 
     /// Gives a file its name, on disk before it returns.
-    fn put(&self, from: Transient, to: &Path) -> Result<(), StoreError> {
+    pub(super) fn put(&self, from: Transient, to: &Path) -> Result<(), StoreError> {
         fs::rename(&from.path, to).map_err(failed("rename the new file to", to))?;
         from.keep();
         self.sync()
     }
 
     /// Removes a file, and returns whether it was there.
-    fn remove(&self, path: &Path) -> Result<bool, StoreError> {
+    pub(super) fn remove(&self, path: &Path) -> Result<bool, StoreError> {
         match fs::remove_file(path) {
             Ok(()) => self.sync().map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -171,47 +178,95 @@ impl Store {
     }
 
     /// Appends a line to the index. Names have no tabs or line ends: see `names` and `Facts`.
-    fn record(&self, facts: &Facts, file: &str, now: OffsetDateTime) -> Result<(), StoreError> {
-        let Facts {
-            kind,
-            name,
-            serial,
-            not_after,
-            fingerprint,
-        } = facts;
-        let (issued, not_after) = (stamp(now), stamp(*not_after));
-        let line =
-            format!("{issued}\t{kind}\t{name}\t{serial}\t{not_after}\t{fingerprint}\t{file}\n");
+    pub(super) fn record(
+        &self,
+        facts: &Facts,
+        issuer: &CaId,
+        stem: &Stem,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let line = issued::line(facts, issuer, stem, now);
         let append = || {
             let mut index = OpenOptions::new()
+                .read(true)
                 .append(true)
                 .create(true)
                 .mode(0o644)
                 .open(self.index())?;
-            let head = if index.metadata()?.len() == 0 {
-                INDEX_HEAD
-            } else {
-                ""
+            let before = match last_byte(&mut index)? {
+                None => issued::HEAD,
+                Some(b'\n') => "",
+                // A crash has cut the last line off.
+                Some(_) => "\n",
             };
-            index.write_all(format!("{head}{line}").as_bytes())?;
+            index.write_all(format!("{before}{line}").as_bytes())?;
             index.sync_all()
         };
         append().map_err(failed("append to", &self.index()))
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    /// What the index says was ever issued; nothing without an index.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub(super) fn issued(&self) -> Result<Vec<Entry>, StoreError> {
+        let text = self.read_table(&self.index())?;
+        Ok(text.map(|text| issued::parse(&text)).unwrap_or_default())
+    }
+
+    /// A text file of the folder; `None` without one.
+    ///
+    /// # Errors
+    ///
+    /// It is there and cannot be read, or is not text.
+    pub(super) fn read_table(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let unreadable = |reason: String| failed("read", path)(io::Error::other(reason));
+        let bytes =
+            read_bounded(path, TABLE_LIMIT).map_err(|error| unreadable(error.to_string()))?;
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| unreadable("it is not UTF-8".to_owned()))
+    }
+
+    /// Writes a whole file: whoever reads it finds the contents before or these.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(super) fn write(&self, path: &Path, contents: &[u8], mode: u32) -> Result<(), StoreError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = self.write_aside(&name, contents, mode)?;
+        self.put(aside, path)
+    }
+
+    /// Puts the names of the folder on disk.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
             .map_err(failed("synchronize", &self.dir))
     }
 }
 
-/// Reads a whole file of at most [`READ_LIMIT`] bytes.
+fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
+    if file.metadata()?.len() == 0 {
+        return Ok(None);
+    }
+    let mut byte = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)?;
+    Ok(Some(byte[0]))
+}
+
+/// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
 ///
 /// It is something else, larger, or cannot be read.
-pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, Unreadable> {
+pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Unreadable> {
     let io = |error: io::Error| Unreadable::Io {
         reason: error.to_string(),
     };
@@ -220,22 +275,21 @@ pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, Unreadable> {
         return Err(Unreadable::NotAFile);
     }
     let mut contents = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(READ_LIMIT + 1).read_to_end(&mut contents));
-    match read.map_err(io)? as u64 > READ_LIMIT {
-        true => Err(Unreadable::TooLarge { limit: READ_LIMIT }),
+    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut contents));
+    match read.map_err(io)? as u64 > limit {
+        true => Err(Unreadable::TooLarge { limit }),
         false => Ok(contents),
     }
 }
 
 /// A file that is removed on drop, unless it is kept.
-struct Transient {
+pub(super) struct Transient {
     path: PathBuf,
     kept: bool,
 }
 
 impl Transient {
-    fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self { path, kept: false }
     }
 
@@ -284,7 +338,8 @@ fn in_the_way(path: &Path, overwrite: Overwrite) -> StoreError {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+/// An error of the system with what was tried, as in "cannot read".
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io {
         action,

@@ -5,6 +5,8 @@ use std::path::Path;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
+use super::names::CaId;
+
 /// A time in UTC to the second, as in `2026-11-20T13:05:00Z`.
 pub(super) fn stamp(time: OffsetDateTime) -> String {
     let time = time.to_offset(UtcOffset::UTC).truncate_to_second();
@@ -21,6 +23,14 @@ pub(super) fn init_command(dir: &Path) -> String {
     command("init", dir)
 }
 
+/// The command that makes a CA in `dir`: the root, or the one below it.
+pub(super) fn ca_command(id: &CaId, dir: &Path) -> String {
+    match id {
+        CaId::Root => init_command(dir),
+        CaId::Intermediate(_) => command(&format!("intermediate {id}"), dir),
+    }
+}
+
 /// `sw_listener pki WHAT --dir DIR`, to be pasted into a shell.
 pub(super) fn command(what: &str, dir: &Path) -> String {
     format!(
@@ -29,21 +39,40 @@ pub(super) fn command(what: &str, dir: &Path) -> String {
     )
 }
 
-/// `text` with control characters escaped: a certificate from elsewhere must not drive the terminal.
+/// `text` with control characters escaped: a certificate from elsewhere must not drive the terminal, nor turn around
+/// or hide what is written beside it.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    let escape = |c: char| {
+        if drives(c) {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// JSON text as [`printable`] has it: such characters stand within strings alone, and have an escape there.
+pub(super) fn printable_json(json: &str) -> String {
+    let escape = |c: char| {
+        if drives(c) && c != '\n' {
+            format!("\\u{:04x}", u32::from(c))
+        } else {
+            c.to_string()
+        }
+    };
+    json.chars().map(escape).collect()
+}
+
+/// Control characters, and the invisible ones that change the direction or the form of text (Unicode's `Bidi_Control`,
+/// zero-width characters, line and paragraph separators). All are below U+10000.
+fn drives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `text` as one word of a POSIX shell.
-fn shell_word(text: &str) -> String {
+pub(super) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -70,5 +99,13 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(printable("a\u{1b}[2Jé"), "a\\u{1b}[2Jé");
+        assert_eq!(printable("\u{202e}x\u{9b}"), "\\u{202e}x\\u{9b}");
+        let json = serde_json::to_string("\u{1b}\u{9b}\u{202e}é").unwrap();
+        let escaped = printable_json(&json);
+        assert_eq!(escaped, r#""\u001b\u009b\u202eé""#);
+        assert_eq!(
+            serde_json::from_str::<String>(&escaped).unwrap(),
+            "\u{1b}\u{9b}\u{202e}é"
+        );
     }
 }

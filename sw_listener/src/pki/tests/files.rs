@@ -26,6 +26,7 @@ fn nothing_temporary_is_left() {
     assert_eq!(
         site.names(),
         [
+            ".lock",
             "ca.crt",
             "ca.key",
             "client-a.crt",
@@ -104,7 +105,7 @@ fn two_runs_at_once_make_one_ca() {
         runs.into_iter().map(|run| run.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-    assert_eq!(site.names(), ["ca.crt", "ca.key", "issued.tsv"]);
+    assert_eq!(site.names(), [".lock", "ca.crt", "ca.key", "issued.tsv"]);
     site.run(&["client", "a"]).unwrap();
 }
 
@@ -116,7 +117,7 @@ fn names_that_leave_the_folder_are_refused() {
             "{words:?}"
         );
     }
-    for stem in ["../server", "/tmp/server", "ca", "client-a", "."] {
+    for stem in ["../server", "/tmp/server", "ca", "ca-x", "client-a", "."] {
         assert!(
             Cli::try_parse_from(["pki", "server", "localhost", "--out", stem]).is_err(),
             "{stem}"
@@ -148,7 +149,8 @@ fn the_index_keeps_what_was_replaced() {
             "serial",
             "not_after",
             "sha256",
-            "file"
+            "file",
+            "issuer"
         ]
     );
     assert_eq!(lines[1][1..3], ["ca", "socket-warp CA"]);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +24,11 @@ use super::*;
 mod authority;
 mod chain;
 mod files;
+mod intermediate;
 mod list;
+mod renewal;
+mod revocation;
+mod shown;
 
 /// 2026-11-20T13:00:00Z.
 const NOW: u64 = 1_795_179_600;
@@ -94,6 +99,36 @@ impl Site {
 
     fn text(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap()
+    }
+}
+
+/// Runs the real `openssl` in a folder, and returns whether it was content, and all that it said.
+fn openssl(dir: &Path, words: &[&str]) -> (bool, String) {
+    let mut command = Process::new("openssl");
+    let output = command.args(words).current_dir(dir).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+impl Site {
+    /// What `openssl verify` says of a certificate file with all lists checked, some seconds after [`NOW`].
+    fn openssl_verify(&self, name: &str, later: u64) -> (bool, String) {
+        let time = (NOW + later).to_string();
+        let words = [
+            "verify",
+            "-CAfile",
+            "ca.crt",
+            "-untrusted",
+            name,
+            "-crl_check_all",
+        ];
+        let more = ["-CRLfile", "crl.pem", "-attime", &time, name];
+        openssl(&self.dir(), &[&words[..], &more].concat())
+    }
+
+    fn serial(&self, name: &str) -> String {
+        let (_, said) = openssl(&self.dir(), &["x509", "-noout", "-serial", "-in", name]);
+        said.trim().strip_prefix("serial=").unwrap().to_owned()
     }
 }
 
