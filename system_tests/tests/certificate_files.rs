@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -12,7 +13,7 @@ use system_tests::{
     pki::Ca,
     site::{Site, set_mode},
     target::nobody,
-    until,
+    until, until_within,
     world::UID,
 };
 
@@ -147,7 +148,10 @@ fn an_expired_certificate_fails_the_check_but_not_the_start() {
         (!told.is_empty() && !tried.is_empty()).then_some(())
     });
     site.issue(UID, &site.ca.client(UID));
-    listener.api.wait_connected(UID);
+    // It tries every 15 to 30 s.
+    until_within(4 * Duration::from_secs(30), "it is healed", || {
+        listener.api.connector(UID)
+    });
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Why certificate files cannot be used, in sentences that a person can act on.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::geteuid;
 use thiserror::Error;
@@ -109,7 +112,7 @@ impl LoadError {
 }
 
 /// The way out of what the system said.
-fn advice(path: &PathBuf, error: &io::Error) -> String {
+fn advice(path: &Path, error: &io::Error) -> String {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return String::new();
     }

@@ -251,7 +251,7 @@ fn without_blocks(bytes: &[u8]) -> Found {
     {
         return Found::Base64;
     }
-    match bytes.iter().any(|byte| *byte == 0) || std::str::from_utf8(bytes).is_err() {
+    match bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
         true => Found::Binary,
         false => Found::Text,
     }
