@@ -8,7 +8,7 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::KeyPermissions,
+    tls::{Finding, KeyPermissions, Occasion, Role, log_findings},
 };
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet};
@@ -18,6 +18,7 @@ use crate::{
     client,
     config::Config,
     dial::{self, DialError},
+    insecure,
 };
 
 /// How long the clients may take to end after their own time limits.
@@ -52,13 +53,13 @@ pub enum StartError {
     },
 }
 
-/// Checks the certificate files without dialling.
+/// Checks the certificate files without dialling; returns what somebody should look at.
 ///
 /// # Errors
-/// [`StartError::Certificates`] names the file and what to do.
-pub fn check(config: &Config) -> Result<(), StartError> {
-    dial::client_config(config)
-        .map(drop)
+/// [`StartError::Certificates`] names every file that cannot be used, and what to do.
+pub fn check(config: &Config, occasion: Occasion) -> Result<Vec<Finding>, StartError> {
+    dial::set_up(config, occasion)
+        .map(|setup| setup.warnings)
         .map_err(|error: DialError| StartError::Certificates(error.to_string()))
 }
 
@@ -68,12 +69,13 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
-    check(&config)?;
+    let warnings = check(&config, Occasion::Start)?;
     descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let threads = config.listeners.len().min(processors());
     let shards = Arc::new(Shards::start(threads).map_err(system("start threads"))?);
     warn_about(&config);
+    log_findings(&warnings, Role::Connector);
     let context = Arc::new(Context {
         config,
         shutdown: Shutdown::default(),
@@ -89,6 +91,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         let shards = turning.clone();
         async move { shards.turn().await }
     }));
+    if context.config.listener_checks.insecure_skip {
+        helpers.spawn(insecure::remind());
+    }
     systemd::ready("serving");
     serve(&context, &shards).await?;
     info!("stopped");
@@ -159,8 +164,11 @@ fn warn_about(config: &Config) {
 /// Every dial reads the certificate files anew; this only says early whether the next one will succeed.
 fn reload(config: &Config) {
     systemd::reloading();
-    match check(config) {
-        Ok(()) => info!("the certificate files are in order; the next session uses them"),
+    match check(config, Occasion::Replace) {
+        Ok(warnings) => {
+            log_findings(&warnings, Role::Connector);
+            info!("the certificate files are in order; the next session uses them");
+        }
         Err(error) => {
             warn!(%error, "the certificate files cannot be used; the running sessions stay")
         }

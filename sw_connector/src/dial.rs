@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use common::{
@@ -15,7 +15,7 @@ use common::{
         read_frame, write_frame,
     },
     target::Host,
-    tls::{self, LoadErrors, TlsError},
+    tls::{self, Demands, Finding, LoadErrors, Occasion, Role, TlsError},
     wire::{
         Protocol,
         close::Reaction,
@@ -93,23 +93,38 @@ pub(crate) struct Dialled {
     pub(crate) control: Option<(SendHalf, RecvHalf, Welcome)>,
 }
 
-/// Reads the certificate files and makes the TLS side of a dial.
+/// The TLS side of a dial, and what somebody should look at in the certificate files.
+pub(crate) struct ClientSetup {
+    pub(crate) client: quinn::ClientConfig,
+    pub(crate) warnings: Vec<Finding>,
+}
+
+/// Reads the certificate files, judges them, and makes the TLS side of a dial.
 ///
 /// # Errors
 /// [`DialError::Load`] or [`DialError::Tls`].
-pub(crate) fn client_config(config: &Config) -> Result<quinn::ClientConfig, DialError> {
+pub(crate) fn set_up(config: &Config, occasion: Occasion) -> Result<ClientSetup, DialError> {
     let files = &config.files;
-    let (credentials, servers) = files.load()?;
-    let crypto =
-        tls::client_config(credentials, servers, config.legacy_protocol).map_err(|source| {
-            DialError::Tls {
-                certificate: files.chain.clone(),
-                source,
-            }
+    let demands = Demands {
+        role: Role::Connector,
+        occasion,
+        names: &[],
+        tls: &config.tls,
+    };
+    let loaded = files.load(&demands, SystemTime::now())?;
+    let (policy, checks) = (&config.tls, &config.listener_checks);
+    let legacy = config.legacy_protocol;
+    let crypto = tls::client_config(loaded.credentials, loaded.ca, policy, checks, legacy)
+        .map_err(|source| DialError::Tls {
+            certificate: files.chain.clone(),
+            source,
         })?;
     let mut client = quinn::ClientConfig::new(Arc::new(crypto));
     client.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
-    Ok(client)
+    Ok(ClientSetup {
+        client,
+        warnings: loaded.warnings,
+    })
 }
 
 /// Tries every address of a listener until one accepts.
@@ -123,7 +138,8 @@ pub(crate) async fn dial(
     listener: &ListenerAddress,
     config: &Config,
 ) -> Result<Dialled, DialError> {
-    let client = client_config(config)?;
+    // What the files are warned of was told at the start.
+    let client = set_up(config, Occasion::Start)?.client;
     let mut last = DialError::NoAddress(listener.address.to_string());
     for address in resolve(listener).await? {
         debug!(%address, "dialling");

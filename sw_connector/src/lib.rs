@@ -6,6 +6,7 @@ mod client;
 pub mod config;
 pub mod daemon;
 mod dial;
+mod insecure;
 mod link;
 mod serve;
 mod target_dial;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use common::telemetry;
+use common::{telemetry, tls::Occasion};
 use sw_connector::{
     config::{Config, Flags, help},
     daemon,
@@ -42,7 +42,9 @@ fn main() -> ExitCode {
 fn execute(cli: &Cli) -> anyhow::Result<()> {
     let config = Config::load(&cli.flags, common::config::environment())?;
     if matches!(cli.command, Some(Command::Check)) {
-        daemon::check(&config)?;
+        for warning in daemon::check(&config, Occasion::Check)? {
+            eprintln!("warning: {warning}");
+        }
         println!("the settings and the certificate files are in order");
         return Ok(());
     }

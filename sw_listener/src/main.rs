@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::SystemTime};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use common::telemetry;
+use common::{telemetry, tls::Occasion};
 use sw_listener::{
     accept::quic::set_up,
     config::{Config, Flags, help},
@@ -52,7 +52,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Check) => {
             let config = load(&cli.flags)?;
-            set_up(&config)?;
+            for warning in set_up(&config, Occasion::Check)?.warnings {
+                eprintln!("warning: {warning}");
+            }
             if let Some(folder) = &config.state_dir {
                 FileStore::check(folder)?;
             }

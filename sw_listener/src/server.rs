@@ -9,7 +9,7 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::KeyPermissions,
+    tls::{KeyPermissions, Occasion, Role, log_findings},
     wire::close::CloseCode,
 };
 use quinn::{Endpoint, VarInt};
@@ -126,8 +126,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 /// Reads the certificate files again; new handshakes use them. Bad files leave the old ones in force.
 fn reload(config: &Config, endpoint: &Endpoint) {
     systemd::reloading();
-    match set_up(config) {
-        Ok(EndpointSetup { server, .. }) => {
+    match set_up(config, Occasion::Replace) {
+        Ok(EndpointSetup {
+            server, warnings, ..
+        }) => {
+            log_findings(&warnings, Role::Listener);
             endpoint.set_server_config(Some(server));
             info!("certificates reloaded; running sessions stay as they are");
         }
@@ -140,7 +143,8 @@ impl Server {
     async fn start(config: Config, descriptors: Option<u64>) -> Result<Self, StartError> {
         let shards = Shards::start(config.threads).map_err(system("start threads"))?;
         let shards = Arc::new(shards);
-        let setup = set_up(&config)?;
+        let setup = set_up(&config, Occasion::Start)?;
+        log_findings(&setup.warnings, Role::Listener);
         let registry = Arc::new(Registry::default());
         let (manager, openings) = start_openings(&config, registry.clone())?;
         let api = bind_api(config.api.address).await?;
@@ -289,7 +293,7 @@ async fn start_endpoint(
     if let Some(advice) = buffers.advice() {
         warn!("{advice}");
     }
-    let EndpointSetup { server, keys } = setup;
+    let EndpointSetup { server, keys, .. } = setup;
     let transport = config.transport.clone();
     let starting = shards.first().spawn(async move {
         quic::endpoint(socket, keys.endpoint_config(), Some(server), &transport)

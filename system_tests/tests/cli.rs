@@ -169,10 +169,10 @@ fn bad_certificate_files_are_named_with_what_they_hold() {
     let certificate = fs::read_to_string(site.path("server.crt")).unwrap();
     let other = site.ca.server().key_pem();
     for (file, content, reason) in [
-        ("server.crt", "", "nothing in PEM format"),
+        ("server.crt", "", "the file is empty"),
         ("server.crt", key.as_str(), "a private key"),
         ("server.key", &certificate, "a certificate"),
-        ("server.key", &other, "private key cannot be used"),
+        ("server.key", &other, "the private key does not belong to"),
         (
             "ca.crt",
             "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",

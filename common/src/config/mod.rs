@@ -7,6 +7,7 @@ mod command_line;
 mod found;
 mod problem;
 mod sources;
+mod tls;
 mod transport;
 
 use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr};

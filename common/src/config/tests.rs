@@ -97,3 +97,45 @@ fn home_is_expanded() {
     let home = Some("/home/me".into());
     assert_eq!(origin.resolve("~/k.pem", home), Path::new("/home/me/k.pem"));
 }
+
+fn tls_of(json: &str) -> Result<(crate::tls::TlsPolicy, crate::tls::ListenerChecks), String> {
+    let (_folder, mut settings) = from("settings.json", json);
+    let read = (settings.tls(), settings.listener_checks());
+    settings.finish().map_err(|problems| problems.to_string())?;
+    Ok(read)
+}
+
+#[test]
+fn tls_is_as_the_settings_say() {
+    let (policy, checks) = tls_of("{}").unwrap();
+    assert_eq!((policy.suites.len(), policy.min_rsa_bits), (3, 2048));
+    assert!(checks.pins.is_empty() && !checks.insecure_skip);
+    let pin = crate::tls::Pin::of_spki(b"key");
+    let json = format!(
+        r#"{{"tls_cipher_suites": ["TLS_AES_256_GCM_SHA384"], "tls_groups": ["X25519", "P-256"], "min_rsa_bits": 4096,
+            "listener_pins": ["{pin}"], "expected_listener_name": "plant"}}"#
+    );
+    let (policy, checks) = tls_of(&json).unwrap();
+    assert_eq!(policy.suites[0].to_string(), "TLS_AES_256_GCM_SHA384");
+    let groups: Vec<_> = policy.groups.iter().map(ToString::to_string).collect();
+    assert_eq!(groups, ["X25519", "SECP256R1"]);
+    assert_eq!((checks.pins, policy.min_rsa_bits), (vec![pin], 4096));
+    assert_eq!(checks.expected_name.unwrap().to_string(), "plant");
+}
+
+#[test]
+fn mistakes_about_tls_are_told_with_what_is_known() {
+    let json = r#"{"tls_cipher_suites": ["RC4"], "tls_groups": [], "min_rsa_bits": 1024, "listener_pins": ["x"],
+        "expected_listener_name": "a", "insecure_skip_server_verification": true}"#;
+    let text = tls_of(json).unwrap_err();
+    for part in [
+        "for 5 reasons",
+        "tls_cipher_suites: \"RC4\": no cipher suite of TLS 1.3; known are TLS_AES_128_GCM_SHA256",
+        "tls_groups: must not be an empty list",
+        "min_rsa_bits: must be a number from 2048 to 8192",
+        "listener_pins: \"x\": must be sha256/ and 44 characters of base64: openssl x509",
+        "insecure_skip_server_verification: takes every certificate",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+}

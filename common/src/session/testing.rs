@@ -14,7 +14,11 @@ use super::{
     Session,
     quic::{self, TransportSettings},
 };
-use crate::{tls, tls::Credentials, wire::Protocol};
+use crate::{
+    tls,
+    tls::{Credentials, ListenerChecks, TlsPolicy},
+    wire::Protocol,
+};
 
 /// A listener's and a connector's session over one connection, and what keeps them alive.
 pub(crate) struct Pair {
@@ -28,11 +32,12 @@ pub(crate) struct Pair {
 pub(crate) async fn pair(protocol: Protocol, settings: &TransportSettings) -> Pair {
     let (credentials, roots) = certificate();
     let again = clone(&credentials);
+    let (policy, checks) = (TlsPolicy::default(), ListenerChecks::default());
     let transport = Arc::new(settings.to_quinn());
-    let crypto = tls::server_config(credentials, roots.clone(), true).expect("server");
+    let crypto = tls::server_config(credentials, roots.clone(), &policy, true).expect("server");
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     server.transport_config(transport.clone());
-    let crypto = tls::client_config(again, roots, true).expect("client");
+    let crypto = tls::client_config(again, roots, &policy, &checks, true).expect("client");
     let mut client = quinn::ClientConfig::new(Arc::new(crypto));
     client.transport_config(transport);
     let (near, far) = (endpoint(None, settings), endpoint(Some(server), settings));

@@ -1,7 +1,21 @@
-//! TLS 1.3 (RFC 8446) with client certificates: files, suites, and the two configurations.
+//! TLS 1.3 (RFC 8446) with client certificates: files and what is in them, whether they are fit for use, suites and groups,
+//! and the two configurations.
 
+mod check;
 mod config;
-mod load;
+mod der;
+mod error;
+mod facts;
+mod files;
+mod found;
+mod name;
+mod pem;
+mod permissions;
+mod pin;
+mod policy;
+#[cfg(test)]
+mod testing;
+mod verify;
 
 /// Whether a certificate can be verified for this text: a DNS name or an IP address.
 pub fn is_server_name(text: &str) -> bool {
@@ -9,6 +23,16 @@ pub fn is_server_name(text: &str) -> bool {
 }
 
 pub use self::{
+    check::{Demands, Finding, Occasion, Role, Weight},
     config::{TlsError, client_config, server_config},
-    load::{CertificateFiles, Credentials, KeyPermissions, LoadError, LoadErrors},
+    error::{LoadError, LoadErrors},
+    facts::{CertificateFacts, FactsError, KeyFacts, Purposes, SignatureFacts},
+    files::{CertificateFiles, Credentials, Loaded, load_crls, log_findings},
+    found::Wanted,
+    name::ListenerName,
+    pem::PemError,
+    permissions::{KeyPermissions, PermissionError},
+    pin::{Pin, PinError},
+    policy::{Group, MIN_RSA_BITS, Suite, TlsPolicy},
+    verify::{ExpectedName, ListenerChecks},
 };

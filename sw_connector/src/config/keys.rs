@@ -96,9 +96,39 @@ pub(super) const KEYS: &[Key] = &[
         "UDP socket buffers asked for",
     ),
     (
+        "tls_cipher_suites",
+        "all",
+        "list of TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, best first",
+    ),
+    (
+        "tls_groups",
+        "X25519MLKEM768, ...",
+        "list of groups for the key exchange, best first: X25519MLKEM768, X25519, SECP256R1, SECP384R1",
+    ),
+    (
+        "min_rsa_bits",
+        "2048",
+        "smallest RSA key, in our certificates and in the other side's",
+    ),
+    (
+        "expected_listener_name",
+        "none",
+        "a name (SAN or CN) that the listener's certificate must have beside server_name",
+    ),
+    (
+        "listener_pins",
+        "none",
+        "list of sha256/BASE64 of public keys: the listener's or one of its CAs'",
+    ),
+    (
+        "insecure_skip_server_verification",
+        "false",
+        "for development only: take any certificate of a listener",
+    ),
+    (
         "allow_insecure_key_permissions",
         "false",
-        "take a private key that others can read",
+        "take a private key that others can read, or that is another user's",
     ),
     (
         "log_level",

@@ -10,7 +10,7 @@ use common::{
     session::quic::TransportSettings,
     target::Target,
     telemetry::{LogFormat, LogLevel},
-    tls::{self, CertificateFiles},
+    tls::{self, CertificateFiles, ListenerChecks, TlsPolicy},
 };
 
 pub use self::keys::help;
@@ -24,6 +24,10 @@ const DEFAULT_FILE: &str = "settings.json";
 pub struct Config {
     /// Certificate, key and CA files.
     pub files: CertificateFiles,
+    /// Which TLS is spoken.
+    pub tls: TlsPolicy,
+    /// What the listener's certificate must be besides verified.
+    pub listener_checks: ListenerChecks,
     /// The listeners; a session is held to each.
     pub listeners: Vec<ListenerAddress>,
     /// Transport parameters of the sessions.
@@ -106,6 +110,8 @@ impl Config {
         let max_streams = s.number("max_streams", 1..=1_000_000, 16_384);
         Self {
             files: read_files(s),
+            tls: s.tls(),
+            listener_checks: s.listener_checks(),
             listeners: read_listeners(s),
             transport: s.transport(max_streams),
             udp_buffer: s.number("udp_buffer_bytes", 65536..=1 << 30, 8 << 20),

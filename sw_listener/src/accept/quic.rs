@@ -1,11 +1,11 @@
 //! The QUIC endpoint: admission, then a handshake on the shard that the session will live on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use common::{
     session::quic::{EndpointKeys, KeyDerivationError, TransportSettings},
     shard::Shards,
-    tls::{self, CertificateFiles, LoadErrors, TlsError},
+    tls::{self, CertificateFiles, Demands, Finding, LoadErrors, Occasion, Role, TlsError},
 };
 use quinn::Endpoint;
 use thiserror::Error;
@@ -43,27 +43,38 @@ pub struct EndpointSetup {
     pub server: quinn::ServerConfig,
     /// Keys of the endpoint itself.
     pub keys: EndpointKeys,
+    /// What somebody should look at in the files.
+    pub warnings: Vec<Finding>,
 }
 
-/// Reads the certificate files and makes the configuration for new handshakes.
+/// Reads the certificate files, judges them, and makes the configuration for new handshakes.
 ///
 /// # Errors
-/// [`EndpointError`] names the file.
-pub fn set_up(config: &Config) -> Result<EndpointSetup, EndpointError> {
+/// [`EndpointError`] names every file that cannot be used.
+pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, EndpointError> {
     let files = &config.files;
-    let (credentials, clients) = files.load()?;
+    let demands = Demands {
+        role: Role::Listener,
+        occasion,
+        names: &config.server_names,
+        tls: &config.tls,
+    };
+    let loaded = files.load(&demands, SystemTime::now())?;
+    let (credentials, warnings) = (loaded.credentials, loaded.warnings);
     let keys = EndpointKeys::derive(&credentials.key)?;
-    let crypto =
-        tls::server_config(credentials, clients, config.legacy_protocol).map_err(|source| {
-            EndpointError::Tls {
-                files: Box::new(files.clone()),
-                source,
-            }
+    let crypto = tls::server_config(credentials, loaded.ca, &config.tls, config.legacy_protocol)
+        .map_err(|source| EndpointError::Tls {
+            files: Box::new(files.clone()),
+            source,
         })?;
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     server.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
     keys.protect_tokens(&mut server);
-    Ok(EndpointSetup { server, keys })
+    Ok(EndpointSetup {
+        server,
+        keys,
+        warnings,
+    })
 }
 
 /// Takes handshakes until the endpoint is closed. Runs on the shard of the endpoint.

@@ -14,6 +14,11 @@ pub(super) const KEYS: &[Key] = &[
         "its private key, PEM, readable by the owner only",
     ),
     ("ca_path", "required", "CA certificates for connectors, PEM"),
+    (
+        "server_names",
+        "none",
+        "list of names that connectors use: checked at start against cert_path",
+    ),
     ("addrs", "0.0.0.0", "address for connectors (UDP)"),
     ("port", "11443", "port for connectors (UDP)"),
     (
@@ -196,9 +201,24 @@ pub(super) const KEYS: &[Key] = &[
     ),
     ("threads", "processors", "threads of the data plane"),
     (
+        "tls_cipher_suites",
+        "all",
+        "list of TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, best first",
+    ),
+    (
+        "tls_groups",
+        "X25519MLKEM768, ...",
+        "list of groups for the key exchange, best first: X25519MLKEM768, X25519, SECP256R1, SECP384R1",
+    ),
+    (
+        "min_rsa_bits",
+        "2048",
+        "smallest RSA key, in our certificates and in the other side's",
+    ),
+    (
         "allow_insecure_key_permissions",
         "false",
-        "take a private key that others can read",
+        "take a private key that others can read, or that is another user's",
     ),
     (
         "log_level",

@@ -17,7 +17,7 @@ use common::{
     config::{Problems, Settings},
     session::quic::TransportSettings,
     telemetry::{LogFormat, LogLevel},
-    tls::CertificateFiles,
+    tls::{CertificateFiles, ListenerName, TlsPolicy},
 };
 
 pub use self::{
@@ -34,6 +34,10 @@ use crate::{identity::UidSource, policy::ScepUrl};
 pub struct Config {
     /// Certificate, key and CA files.
     pub files: CertificateFiles,
+    /// Names that connectors use: the certificate must have all of them.
+    pub server_names: Vec<ListenerName>,
+    /// Which TLS is spoken.
+    pub tls: TlsPolicy,
     /// Where connectors dial: UDP.
     pub quic: SocketAddr,
     /// Transport parameters of the sessions.
@@ -171,6 +175,8 @@ impl Config {
         let ip = |s: &mut Settings, key, default| s.or(key, BindAddress(default)).0;
         let config = Self {
             files: read_files(s),
+            server_names: s.list("server_names").unwrap_or_default(),
+            tls: s.tls(),
             quic: SocketAddr::new(
                 ip(s, "addrs", IpAddr::from([0, 0, 0, 0])),
                 s.number("port", 0..=65535, 11443),
