@@ -156,7 +156,7 @@ fn load_ca(path: &Path) -> Result<RootCertStore, LoadError> {
     Ok(store)
 }
 
-fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+pub(super) fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     let items = read_items(path)?;
     let found = describe(&items);
     let certificates: Vec<_> = items

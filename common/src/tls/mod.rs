@@ -1,6 +1,8 @@
 //! TLS 1.3 (RFC 8446) with client certificates: files, suites, and the two configurations.
 
 mod config;
+pub mod expiry;
+mod facts;
 mod load;
 
 /// Whether a certificate can be verified for this text: a DNS name or an IP address.
@@ -10,5 +12,6 @@ pub fn is_server_name(text: &str) -> bool {
 
 pub use self::{
     config::{TlsError, client_config, server_config},
+    facts::{Facts, NotACertificate},
     load::{CertificateFiles, Credentials, KeyPermissions, LoadError, LoadErrors},
 };
