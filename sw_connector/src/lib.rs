@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 mod dial;
 mod link;
+mod renew;
 mod serve;
 mod target_dial;
 pub mod target_policy;

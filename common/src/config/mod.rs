@@ -36,6 +36,11 @@ impl Settings {
         self.found.is_empty()
     }
 
+    /// Whether this setting was found and not yet taken.
+    pub fn has(&self, key: &str) -> bool {
+        self.found.contains_key(key)
+    }
+
     /// Whether an entry of this table was found and not yet taken.
     pub fn has_table(&self, table: &str) -> bool {
         let in_table = |key: &String| {

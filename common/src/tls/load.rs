@@ -50,6 +50,11 @@ pub struct CertificateFiles {
 }
 
 impl CertificateFiles {
+    /// The leaf alone, whatever the state of the other files; `None` when it cannot be read.
+    pub fn leaf(&self) -> Option<CertificateDer<'static>> {
+        load_certificates(&self.chain).ok()?.into_iter().next()
+    }
+
     /// Reads all of them.
     ///
     /// # Errors
