@@ -129,6 +129,21 @@ fn a_command_that_brings_nothing_new_has_failed() {
 }
 
 #[test]
+fn a_command_that_brings_an_older_one_or_half_a_pair_has_failed() {
+    let site = Site::new();
+    let listener = Listener::start(&site);
+    let failed = |command: &str, expected: &str| {
+        site.issue(UID, &site.ca.client_of_a_day(UID, Duration::hours(5)));
+        site.issue("new", &site.ca.client_of_a_day(UID, Duration::hours(4)));
+        let mut connector = start(&site, &listener, &json!({"command": command}));
+        connector.allow("was not renewed");
+        connector.wait_log(&["was not renewed", expected]);
+    };
+    failed(TAKE_OVER, "not later than before");
+    failed("cp new.crt \"$SOCKET_WARP_CERT_PATH\"", "cannot be used");
+}
+
+#[test]
 fn a_stop_ends_the_command() {
     let site = Site::new();
     let listener = Listener::start(&site);
@@ -177,7 +192,8 @@ fn both_sides_warn_of_what_ends_soon() {
     connector.signal(Signal::HUP);
     connector.wait_log_after(mark, &["this certificate expires soon"]);
     // A second session on the same day is no second line.
-    connector.kill();
+    connector.signal(Signal::TERM);
+    connector.wait_exit(PATIENCE);
     listener.api.wait_gone(UID);
     let mark = listener.log().mark();
     let mut again = Connector::certified(&site, UID, &soon, listener.quic, &json!({}));

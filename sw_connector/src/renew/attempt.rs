@@ -52,7 +52,7 @@ pub(super) enum RenewError {
         ran: Ran,
     },
     #[error("renew.command ended well, but what it made cannot be used: {source}")]
-    Unusable { source: DialError, ran: Ran },
+    Unusable { source: Box<DialError>, ran: Ran },
     #[error("{path}: it cannot be told when the new certificate ends")]
     Unreadable { path: PathBuf, ran: Ran },
     #[error("the connector stops")]
@@ -201,6 +201,7 @@ fn judge(
 ) -> Result<Facts, RenewError> {
     let path = files.chain.clone();
     if let Some(source) = after.trouble {
+        let source = Box::new(source);
         return Err(RenewError::Unusable { source, ran });
     }
     // The same certificate counts where only its key or the CAs were in the way.

@@ -70,7 +70,10 @@ fn first_run(before: Option<Duration>, place: f64, validity: Option<Validity>) -
 fn it_is_due_so_many_days_before_the_end_or_after_two_thirds_of_the_lifetime() {
     assert_eq!(first_run(None, 0.0, valid(0, 90)), 60 * DAY);
     assert_eq!(first_run(Some(20 * DAY), 0.0, valid(0, 90)), 70 * DAY);
-    assert_eq!(first_run(Some(20 * DAY), 0.0, valid(-80, 10)), 0 * DAY);
+    assert_eq!(
+        first_run(Some(20 * DAY), 0.0, valid(-80, 10)),
+        Duration::ZERO
+    );
     assert_eq!(first_run(None, 0.0, valid(-30, 60)), 30 * DAY);
 }
 
