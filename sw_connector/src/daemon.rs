@@ -8,17 +8,24 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::{Finding, KeyPermissions, Occasion, Role, log_findings},
+    tls::{
+        Finding, KeyPermissions, Occasion, Role,
+        expiry::{CertificateItems, Watch},
+        log_findings,
+    },
 };
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 use tracing::{info, warn};
 
 use crate::{
     client,
     config::Config,
     dial::{self, DialError},
-    insecure,
+    insecure, renew,
 };
 
 /// How long the clients may take to end after their own time limits.
@@ -69,7 +76,7 @@ pub fn check(config: &Config, occasion: Occasion) -> Result<Vec<Finding>, StartE
 /// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
-    let warnings = check(&config, Occasion::Start)?;
+    let warnings = check_at_start(&config)?;
     descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let threads = config.listeners.len().min(processors());
@@ -81,11 +88,17 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         shutdown: Shutdown::default(),
     });
     let mut helpers = JoinSet::new();
-    let reloading = context.clone();
+    let reloads = watch::Sender::new(());
+    let (reloading, reloaded) = (context.clone(), reloads.clone());
     helpers.spawn(signals.run(context.shutdown.clone(), move || {
-        let context = reloading.clone();
-        async move { reload(&context.config) }
+        let (context, reloaded) = (reloading.clone(), reloaded.clone());
+        async move {
+            reload(&context.config);
+            reloaded.send_replace(());
+        }
     }));
+    helpers.spawn(watch_expiry(&context.config, reloads.subscribe()));
+    let mut renewing = start_renewing(&context, &reloads);
     let turning = shards.clone();
     helpers.spawn(systemd::feed_watchdog(move || {
         let shards = turning.clone();
@@ -96,8 +109,49 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     }
     systemd::ready("serving");
     serve(&context, &shards).await?;
+    end_renewing(&context, &mut renewing).await;
     info!("stopped");
     Ok(())
+}
+
+/// Files that a renewal may mend do not keep the connector from starting.
+fn check_at_start(config: &Config) -> Result<Vec<Finding>, StartError> {
+    match check(config, Occasion::Start) {
+        Err(error) if config.renew.is_some() => {
+            warn!(%error, "the certificate files cannot be used: renew.command runs");
+            Ok(Vec::new())
+        }
+        checked => checked,
+    }
+}
+
+fn watch_expiry(config: &Config, reloads: watch::Receiver<()>) -> impl Future<Output = ()> + use<> {
+    let watch = Watch::new(config.expiry_warning_days);
+    let mut items = CertificateItems::new(config.files.clone());
+    async move { watch.run(|| items.refresh(), reloads).await }
+}
+
+fn start_renewing(context: &Arc<Context>, reloads: &watch::Sender<()>) -> JoinSet<()> {
+    let mut task = JoinSet::new();
+    if let Some(renew) = context.config.renew.clone() {
+        let (renewed, reloaded) = (context.clone(), reloads.clone());
+        let renewed = move || {
+            reload(&renewed.config);
+            reloaded.send_replace(());
+        };
+        let receiver = reloads.subscribe();
+        task.spawn(renew::run(renew, context.clone(), renewed, receiver));
+    }
+    task
+}
+
+/// The command that may be running is ended; what does not end with it is killed with the task.
+async fn end_renewing(context: &Context, task: &mut JoinSet<()>) {
+    tokio::select! {
+        _ = task.join_next() => {}
+        () = tokio::time::sleep(renew::END_LIMIT) => warn!("renew.command did not end in time"),
+        () = at_once(context) => {}
+    }
 }
 
 /// Runs a client for each listener, on a shard of its own if there are enough, until all have ended.

@@ -8,6 +8,7 @@ pub mod daemon;
 mod dial;
 mod insecure;
 mod link;
+mod renew;
 mod serve;
 mod target_dial;
 pub mod target_policy;

@@ -44,6 +44,7 @@ async fn serve(
     context: &AcceptContext,
 ) {
     announce(&live);
+    context.expiring.warn(&live.identity);
     let control = async {
         match control {
             Some(control) => control.run().await,

@@ -9,18 +9,23 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::{KeyPermissions, Occasion, Role, log_findings},
+    tls::{
+        KeyPermissions, Occasion, Role,
+        expiry::{CertificateItems, Watch},
+        log_findings,
+    },
     wire::close::CloseCode,
 };
 use quinn::{Endpoint, VarInt};
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
     accept::{
         AcceptContext,
+        expiring::Expiring,
         quic::{EndpointError, EndpointSetup, run as accept, set_up},
     },
     api::{self, Access, ApiState},
@@ -82,6 +87,7 @@ struct Server {
     shards: Arc<Shards>,
     endpoint: Endpoint,
     registry: Arc<Registry>,
+    expiring: Arc<Expiring>,
     openings: ManagerHandle,
     sessions: TaskTracker,
     stop_api: CancellationToken,
@@ -99,9 +105,14 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut server = Server::start(config, descriptors).await?;
     let shutdown = server.shutdown.clone();
     let (config, endpoint) = (server.config.clone(), server.endpoint.clone());
+    let reloads = watch::Sender::new(());
+    server.watch_expiry(reloads.subscribe());
     server.tasks.spawn(signals.run(shutdown, move || {
-        let (config, endpoint) = (config.clone(), endpoint.clone());
-        async move { reload(&config, &endpoint) }
+        let (config, endpoint, reloads) = (config.clone(), endpoint.clone(), reloads.clone());
+        async move {
+            reload(&config, &endpoint);
+            reloads.send_replace(());
+        }
     }));
     let shards = server.shards.clone();
     server.tasks.spawn(systemd::feed_watchdog(move || {
@@ -160,6 +171,7 @@ impl Server {
             shards,
             endpoint,
             registry,
+            expiring: Arc::new(Expiring::new(config.expiry_warning_days)),
             openings,
             sessions: TaskTracker::new(),
             stop_api: CancellationToken::new(),
@@ -191,6 +203,21 @@ impl Server {
         });
     }
 
+    /// Reports what ends soon: our own files, and the certificates of live sessions.
+    fn watch_expiry(&mut self, reloads: watch::Receiver<()>) {
+        let watch = Watch::new(self.config.expiry_warning_days);
+        let mut items = CertificateItems::new(self.config.files.clone());
+        let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
+        self.tasks.spawn(async move {
+            let look = || {
+                let live = registry.all();
+                live.iter().for_each(|live| expiring.warn(&live.identity));
+                items.refresh()
+            };
+            watch.run(look, reloads).await;
+        });
+    }
+
     fn accept_connectors(&mut self, policy: Policy, descriptors: Option<u64>) {
         let context = Arc::new(AcceptContext {
             policy,
@@ -204,6 +231,7 @@ impl Server {
                 descriptors,
             ),
             tasks: self.sessions.clone(),
+            expiring: self.expiring.clone(),
             quiet: Quiet::default(),
             shutdown: self.shutdown.clone(),
         });

@@ -31,6 +31,16 @@ impl Ca {
         }
     }
 
+    /// A root that ends in this time, or has ended before now.
+    pub fn root_until(name: &str, left: Duration) -> Self {
+        let mut params = ca_params(name);
+        params.not_after = OffsetDateTime::now_utc() + left;
+        let issuer = CertifiedIssuer::self_signed(params, key());
+        Self {
+            issuer: issuer.unwrap(),
+        }
+    }
+
     /// An intermediate under this one.
     pub fn intermediate(&self, name: &str) -> Self {
         let issuer = CertifiedIssuer::signed_by(ca_params(name), key(), &self.issuer);
@@ -71,6 +81,25 @@ impl Ca {
     /// For a connector, with a subject of these attributes.
     pub fn client_with(&self, subject: &[(DnType, &str)]) -> Issued {
         self.sign(client_params(subject))
+    }
+
+    /// For a connector with a certificate of a day that ends in this time.
+    pub fn client_of_a_day(&self, uid: &str, left: Duration) -> Issued {
+        let mut params = client_params(&[(DnType::CommonName, uid)]);
+        params.not_after = OffsetDateTime::now_utc() + left;
+        params.not_before = params.not_after - Duration::DAY;
+        self.sign(params)
+    }
+
+    /// For a listener on loopback, with a certificate that ends in this time.
+    pub fn server_until(&self, left: Duration) -> Issued {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.distinguished_name = named(&[(DnType::CommonName, "listener")]);
+        let loopback = SanType::IpAddress(Ipv4Addr::LOCALHOST.into());
+        params.subject_alt_names.push(loopback);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_after = OffsetDateTime::now_utc() + left;
+        self.sign(params)
     }
 
     /// For a connector whose certificate has expired an hour ago.

@@ -7,7 +7,8 @@ pub type Key = (&'static str, &'static str, &'static str);
 pub fn help(prefix: &str, keys: &[Key]) -> String {
     let mut text = format!(
         "Settings, in order of precedence: --set NAME=VALUE, the environment variable {prefix}NAME in capitals, NAME \
-         in the file of --config:\n"
+         in the file of --config. A dot in a name stands for a table in the file (\"a\": {{\"b\": 1}} is a.b), and for \
+         two underscores in the environment:\n"
     );
     for (key, default, what) in keys {
         text.push_str(&format!("  {key:<31} {what} [{default}]\n"));

@@ -3,6 +3,7 @@
 //! [`Settings`] holds what was found, by key, with its origin. The daemons take their keys out one after another; what
 //! cannot be used, and what is left over, becomes a [`Problem`], and only [`Settings::finish`] reports them.
 
+mod command;
 mod command_line;
 mod found;
 mod problem;
@@ -14,6 +15,7 @@ use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBu
 
 use self::found::{Content, Found};
 pub use self::{
+    command::CommandLine,
     command_line::{Key, environment, help, pair},
     found::Origin,
     problem::{Problem, Problems},
@@ -33,6 +35,20 @@ impl Settings {
     /// Whether no setting was found so far.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Whether this setting was found and not yet taken.
+    pub fn has(&self, key: &str) -> bool {
+        self.found.contains_key(key)
+    }
+
+    /// Whether an entry of this table was found and not yet taken.
+    pub fn has_table(&self, table: &str) -> bool {
+        let in_table = |key: &String| {
+            key.strip_prefix(table)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.found.keys().any(in_table)
     }
 
     /// The text of a setting that is not a list.
@@ -76,16 +92,22 @@ impl Settings {
     where
         T: FromStr + PartialOrd + Display,
     {
-        let Some((text, origin)) = self.text(key) else {
-            return default;
-        };
+        self.optional_number(key, limits).unwrap_or(default)
+    }
+
+    /// A whole number within limits; `None` when it is absent or wrong.
+    pub fn optional_number<T>(&mut self, key: &'static str, limits: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let (text, origin) = self.text(key)?;
         match text.parse() {
-            Ok(number) if limits.contains(&number) => number,
+            Ok(number) if limits.contains(&number) => Some(number),
             _ => {
                 let (low, high) = (limits.start(), limits.end());
                 let what = format!("must be a number from {low} to {high}, not {text:?}");
                 self.problem(&origin, key, what);
-                default
+                None
             }
         }
     }

@@ -45,6 +45,17 @@ impl std::error::Error for Problems {}
 
 /// What to say of a key that nobody takes.
 pub(super) fn unknown(key: &str, known: &[&'static str]) -> String {
+    let within = |outer: &str, inner: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    if known.iter().any(|name| within(key, name)) {
+        let entries: Vec<_> = known.iter().copied().filter(|n| within(key, n)).collect();
+        return format!("must be a table: {}", entries.join(", "));
+    }
+    if let Some(name) = known.iter().find(|name| within(name, key)) {
+        return format!("{name} must be a value or a list of values, not a table");
+    }
     let nearest = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(key, name), name))

@@ -27,14 +27,30 @@ impl Settings {
         };
         for (key, value) in values {
             let key = key.strip_prefix(prefix).unwrap_or(&key).to_owned();
-            match content(value) {
-                Some(content) => self.insert(key, content, origin.clone()),
-                None => self.problem(&origin, &key, "must be a value or a list of values"),
-            }
+            self.add_value(key, value, &origin);
         }
     }
 
-    /// Adds every variable that begins with `prefix` (`SWL_`), and those named in `others`, whole.
+    /// Adds a value; of a table, every entry, under `TABLE.ENTRY`.
+    fn add_value(&mut self, key: String, value: Value, origin: &Origin) {
+        if let ValueKind::Table(entries) = value.kind {
+            for (entry, value) in entries {
+                self.add_value(format!("{key}.{entry}"), value, origin);
+            }
+            return;
+        }
+        match content(value) {
+            Some(content) => self.insert(key, content, origin.clone()),
+            None => self.problem(
+                origin,
+                &key,
+                "must be a value, a list of values or a table of them",
+            ),
+        }
+    }
+
+    /// Adds every variable that begins with `prefix` (`SWL_`), and those named in `others`, whole. Two underscores stand
+    /// for the dot in the key of a table's entry.
     pub fn add_environment(
         &mut self,
         prefix: &str,
@@ -47,7 +63,7 @@ impl Settings {
                 None if others.contains(&name.as_str()) => &name,
                 None => continue,
             };
-            let key = key.to_lowercase();
+            let key = key.to_lowercase().replace("__", ".");
             self.insert(key, Content::Text(value), Origin::Environment(name));
         }
     }

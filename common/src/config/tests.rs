@@ -34,7 +34,7 @@ fn later_sources_win() {
 
 #[test]
 fn all_mistakes_are_told_at_once_with_the_nearest_key() {
-    let text = r#"{"service_prot": 1, "service_port": 65536, "flag": "maybe", "list": ["1", "x"], "deep": {"a": 1}}"#;
+    let text = r#"{"service_prot": 1, "service_port": 65536, "flag": "maybe", "list": ["1", "x"], "deep": {"a": 1}, "none": null}"#;
     let (_folder, mut settings) = from("settings.json", text);
     settings.number::<u16>("service_port", 1..=65535, 11443);
     settings.flag("flag", true);
@@ -43,12 +43,13 @@ fn all_mistakes_are_told_at_once_with_the_nearest_key() {
     let problems = settings.finish().unwrap_err();
     let text = problems.to_string();
     for expected in [
-        "for 6 reasons",
+        "for 7 reasons",
         "settings.json: service_prot: unknown key; did you mean service_port?",
         "settings.json: service_port: must be a number from 1 to 65535, not \"65536\"",
         "settings.json: flag: must be true or false, not \"maybe\"",
         "settings.json: list: \"x\":",
-        "settings.json: deep: must be a value",
+        "settings.json: deep.a: unknown key",
+        "settings.json: none: must be a value",
         "key_path: is missing: the private key",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
@@ -138,4 +139,67 @@ fn mistakes_about_tls_are_told_with_what_is_known() {
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
+}
+#[test]
+fn tables_are_dotted_keys_in_every_source() {
+    let json = r#"{"swl_renew": {"days": 20, "deep": {"er": "x"}}, "renew.list": ["a", "b"]}"#;
+    let toml = "[renew]\ndays = 20\nlist = [\"a\", \"b\"]\n[renew.deep]\ner = \"x\"";
+    for (name, text) in [("s.json", json), ("s.toml", toml)] {
+        let (_folder, mut settings) = from(name, text);
+        assert!(settings.has_table("renew") && !settings.has_table("ren"));
+        assert_eq!(settings.number("renew.days", 1..=99, 7), 20, "{name}");
+        assert_eq!(settings.or("renew.deep.er", String::new()), "x");
+        let list = settings.list::<String>("renew.list").unwrap();
+        assert_eq!(list, ["a", "b"]);
+        settings.finish().unwrap();
+    }
+    let (_folder, mut settings) = from("s.json", json);
+    let variables = [("SWL_RENEW__DAYS".to_owned(), "21".to_owned())];
+    settings.add_environment("SWL_", &[], variables);
+    settings.add_flag("renew.deep.er", "y".to_owned());
+    assert_eq!(settings.number("renew.days", 1..=99, 7), 21);
+    assert_eq!(settings.or("renew.deep.er", String::new()), "y");
+}
+
+#[test]
+fn mistakes_within_tables_are_told_like_others() {
+    let text = r#"{"renew": {"before_day": 1}, "table": 5, "port": {"a": 1}}"#;
+    let (_folder, mut settings) = from("s.json", text);
+    settings.number("renew.before_days", 1..=99, 7);
+    settings.number("table.entry", 1..=99, 7);
+    settings.number("port", 1..=99, 7);
+    let text = settings.finish().unwrap_err().to_string();
+    for expected in [
+        "for 3 reasons",
+        "renew.before_day: unknown key; did you mean renew.before_days?",
+        "table: must be a table: table.entry",
+        "port.a: port must be a value or a list of values, not a table",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_command_is_a_program_or_a_line_for_the_shell() {
+    let text = r#"{"a": ["tools/x", "a b", ""], "b": ["step", "ca"], "c": "x, y | z", "d": [], "e": " ", "f": [""]}"#;
+    let (folder, mut settings) = from("s.json", text);
+    let program = |program: &str, arguments: &[&str]| {
+        let arguments = arguments.iter().map(|&text| text.to_owned()).collect();
+        Some(CommandLine::Program {
+            program: program.into(),
+            arguments,
+        })
+    };
+    let beside = folder.path().join("tools/x");
+    let expected = program(beside.to_str().unwrap(), &["a b", ""]);
+    assert_eq!(settings.command("a"), expected);
+    assert_eq!(settings.command("b"), program("step", &["ca"]));
+    let shell = Some(CommandLine::Shell("x, y | z".to_owned()));
+    assert_eq!(settings.command("c"), shell);
+    for key in ["d", "e", "f"] {
+        assert_eq!(settings.command(key), None);
+    }
+    let text = settings.finish().unwrap_err().to_string();
+    assert!(text.contains("for 3 reasons"), "{text}");
+    assert!(text.contains("d: must be a program"), "{text}");
 }

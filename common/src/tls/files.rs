@@ -143,6 +143,13 @@ impl CertificateFiles {
         })
     }
 
+    /// The leaf alone, whatever the state of the other files; `None` when it cannot be read.
+    pub fn leaf(&self) -> Option<(CertificateDer<'static>, CertificateFacts)> {
+        let Certificates { der, facts, .. } =
+            read_certificates(&self.chain, Wanted::Certificate).ok()?;
+        der.into_iter().zip(facts).next()
+    }
+
     /// All private keys of the key file; at least one.
     fn read_keys(&self) -> Result<Option<Vec<PrivateKeyDer<'static>>>, LoadError> {
         let (pieces, metadata) = read(&self.key)?;
@@ -245,6 +252,14 @@ pub fn load_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static
         Piece::Certificate(_) | Piece::Key(_) | Piece::Other(_) => None,
     });
     Ok(crls.collect())
+}
+
+/// What the certificates of a file say, whatever they are fit for.
+///
+/// # Errors
+/// [`LoadError`] names the file and what to do.
+pub(super) fn load_facts(path: &Path) -> Result<Vec<CertificateFacts>, LoadError> {
+    read_certificates(path, Wanted::Certificate).map(|certificates| certificates.facts)
 }
 
 /// Keeps an error for later, and goes on with nothing in its place.

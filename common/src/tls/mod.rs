@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod der;
 mod error;
+pub mod expiry;
 mod facts;
 mod files;
 mod found;

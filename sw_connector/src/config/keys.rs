@@ -50,6 +50,32 @@ pub(super) const KEYS: &[Key] = &[
         "how long streams may go on after SIGTERM",
     ),
     (
+        "renew.command",
+        "none",
+        "puts a new certificate into the files: [PROGRAM, ARGUMENT...], or a line for the shell",
+    ),
+    (
+        "renew.before_days",
+        "1/3 of lifetime",
+        "how long before the certificate's end it runs",
+    ),
+    (
+        "renew.retry_seconds",
+        "3600",
+        "after failures it runs again after an eighth of this, growing to the whole",
+    ),
+    ("renew.timeout_seconds", "300", "how long it may take"),
+    (
+        "renew.pass_environment",
+        "none",
+        "list of variables that it gets besides PATH, HOME and the like",
+    ),
+    (
+        "expiry_warning_days",
+        "30",
+        "how many days before its end a certificate is warned of",
+    ),
+    (
         "legacy_protocol",
         "true",
         "serve listeners of socket-warp 1.x",

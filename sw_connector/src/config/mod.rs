@@ -1,6 +1,7 @@
 //! The connector's settings: `settings.json` as 1.x knows it, and more.
 
 mod keys;
+mod renew;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +14,7 @@ use common::{
     tls::{self, CertificateFiles, ListenerChecks, TlsPolicy},
 };
 
-pub use self::keys::help;
+pub use self::{keys::help, renew::RenewConfig};
 use crate::target_policy::{Rule, TargetPolicy};
 
 /// The file that is read when `--config` names no other.
@@ -42,6 +43,10 @@ pub struct Config {
     pub target_receive_buffer: u32,
     /// How long streams may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// How the certificate is renewed, if it is.
+    pub renew: Option<RenewConfig>,
+    /// How many days before its end a certificate is warned of.
+    pub expiry_warning_days: u32,
     /// Whether 1.x listeners are served.
     pub legacy_protocol: bool,
     /// What to log.
@@ -120,6 +125,8 @@ impl Config {
             dial_timeout: seconds(s.number("dial_timeout_seconds", 1..=60, 10)),
             target_receive_buffer: s.number("target_receive_buffer_bytes", 0..=1 << 30, 256 << 10),
             drain_timeout: seconds(s.number("drain_timeout_seconds", 0..=3600, 30)),
+            renew: renew::read(s),
+            expiry_warning_days: s.number("expiry_warning_days", 0..=3650, 30),
             legacy_protocol: s.flag("legacy_protocol", true),
             log_level: s.or("log_level", LogLevel::default()),
             log_format: s.or("log_format", LogFormat::default()),

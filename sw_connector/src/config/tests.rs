@@ -1,3 +1,5 @@
+use common::config::CommandLine;
+
 use super::*;
 
 fn load(json: &str, pairs: &[(&str, &str)]) -> Result<Config, Problems> {
@@ -81,4 +83,40 @@ fn help_lists_exactly_the_keys_that_are_read() {
             .all(|problem| !problem.what.contains("unknown")),
         "{problems:?}"
     );
+}
+
+#[test]
+fn renewal_is_a_table() {
+    let with = |table: &str, pairs: &[(&str, &str)]| {
+        let text = OF_1X.replace('}', &format!(", \"renew\": {table}}}"));
+        load(&text, pairs)
+    };
+    assert!(load(OF_1X, &[]).unwrap().renew.is_none());
+    let table = r#"{"before_days": 20, "command": ["/usr/bin/x", "a b"], "retry_seconds": 60}"#;
+    let renew = with(table, &[("SWC_RENEW__BEFORE_DAYS", "21")]).unwrap();
+    let renew = renew.renew.unwrap();
+    assert_eq!(renew.before, Some(Duration::from_secs(21 * 86_400)));
+    assert_eq!(renew.retry, Duration::from_secs(60));
+    assert_eq!(renew.timeout, Duration::from_secs(300));
+    let program = CommandLine::Program {
+        program: "/usr/bin/x".into(),
+        arguments: vec!["a b".to_owned()],
+    };
+    assert_eq!(renew.command, program);
+    let shell = with(table, &[("SWC_RENEW__COMMAND", "a, b; c")]).unwrap();
+    let shell = shell.renew.unwrap().command;
+    assert_eq!(shell, CommandLine::Shell("a, b; c".to_owned()));
+    for (table, expected) in [
+        (r#"{"before_days": 20}"#, "renew.command: is missing"),
+        (r#"{"command": []}"#, "renew.command: must be a program"),
+        (r#"{"comand": "x"}"#, "did you mean renew.command?"),
+        (
+            r#"{"command": "x", "before_days": 0}"#,
+            "renew.before_days: must be a number from 1",
+        ),
+        ("true", "renew: must be a table: renew.command, "),
+    ] {
+        let text = with(table, &[]).unwrap_err().to_string();
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Accepting connectors: from the first packet to a registered session.
 
+pub mod expiring;
 mod handshake;
 pub mod quic;
 mod register;
@@ -9,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use common::{quiet::Quiet, session::quic::TransportSettings, shutdown::Shutdown};
 use tokio_util::task::TaskTracker;
 
+use self::expiring::Expiring;
 use crate::{config::DuplicateUid, limits::StreamLimits, policy::Policy, registry::Registry};
 
 /// What every handshake needs.
@@ -28,6 +30,8 @@ pub struct AcceptContext {
     pub limits: StreamLimits,
     /// Sessions and handshakes.
     pub tasks: TaskTracker,
+    /// Warns of connectors' certificates that end soon.
+    pub expiring: Arc<Expiring>,
     /// Handshakes that lead to nothing.
     pub quiet: Quiet,
     /// When to stop.

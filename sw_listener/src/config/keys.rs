@@ -123,6 +123,11 @@ pub(super) const KEYS: &[Key] = &[
         "a second session of a live UID: refuse it, or replace the first",
     ),
     (
+        "expiry_warning_days",
+        "30",
+        "how many days before its end a certificate is warned of, the connectors' included",
+    ),
+    (
         "legacy_protocol",
         "true",
         "serve connectors of socket-warp 1.x",

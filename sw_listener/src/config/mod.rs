@@ -56,6 +56,8 @@ pub struct Config {
     pub legacy_protocol: bool,
     /// How long streams may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// How many days before its end a certificate is warned of.
+    pub expiry_warning_days: u32,
     /// Openings that one UID may hold.
     pub max_openings_per_uid: usize,
     /// Streams that one UID may have.
@@ -207,6 +209,7 @@ impl Config {
             duplicate_uid: s.or("duplicate_uid", DuplicateUid::Refuse),
             legacy_protocol: s.flag("legacy_protocol", true),
             drain_timeout: seconds(s.number("drain_timeout_seconds", 0..=3600, 30)),
+            expiry_warning_days: s.number("expiry_warning_days", 0..=3650, 30),
             max_openings_per_uid: s.number("max_openings_per_uid", 1..=65535, 1000),
             max_streams_per_uid: s.number("max_streams_per_uid", 1..=1_000_000, 10_000),
             max_streams: s.number("max_streams", 1..=10_000_000, 50_000),
