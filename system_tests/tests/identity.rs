@@ -3,7 +3,7 @@
 use rcgen::DnType;
 use serde_json::json;
 use system_tests::{
-    connector::Connector,
+    connector::{self, Connector},
     listener::Listener,
     peer::Peer,
     pki::{Ca, Issued},
@@ -92,7 +92,19 @@ fn a_servers_certificate_is_no_connectors() {
     let site = Site::new();
     let listener = Listener::start(&site);
     let server = site.ca.server_named(UID);
-    expect_tls_refusal(&site, &listener, &server, "TLS handshake failed");
+    site.issue(UID, &server);
+    // Our connector does not even start with it; another peer gets a TLS alert.
+    let mut command = connector::command(&site, UID, listener.quic, &json!({}));
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("lacks clientAuth"), "{text}");
+    let peer = Peer::connect(&site, Some(server), listener.quic);
+    let quinn::ConnectionError::ConnectionClosed(close) = peer.closed() else {
+        panic!("no TLS alert");
+    };
+    assert!((0x100..0x200).contains(&u64::from(close.error_code)));
+    assert!(listener.api.connectors().is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::*;
-use crate::tls::testing::{Place, client, intermediate, mode, root, server};
+use crate::tls::testing::{Place, client, intermediate, mode, pem_block, root, server};
 
 fn demands(role: Role, tls: &TlsPolicy) -> Demands<'_> {
     Demands {
@@ -391,17 +391,4 @@ fn a_certificate_that_is_not_valid_now_is_used_at_the_start_only() {
             assert_eq!(loaded.warnings[0].weight, Weight::Date);
         }
     }
-}
-
-fn pem_block(label: &str, der: &[u8]) -> String {
-    let base64 = data_encoding::BASE64.encode(der);
-    let lines: Vec<_> = base64
-        .as_bytes()
-        .chunks(64)
-        .map(|line| String::from_utf8_lossy(line).into_owned())
-        .collect();
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        lines.join("\n")
-    )
 }

@@ -79,7 +79,7 @@ fn damage_is_told_with_its_line() {
         (
             format!(
                 "\r\n\r\n{}",
-                pem.replace(lines[2], "abc").replace('\n', "\r\n")
+                pem.replace(lines[2], "a=bc").replace('\n', "\r\n")
             ),
             "line 3: the block CERTIFICATE that begins there is not whole".to_owned(),
         ),
