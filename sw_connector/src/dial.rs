@@ -153,7 +153,7 @@ pub(crate) async fn dial(
     Err(last)
 }
 
-async fn resolve(listener: &ListenerAddress) -> Result<Vec<SocketAddr>, DialError> {
+pub(crate) async fn resolve(listener: &ListenerAddress) -> Result<Vec<SocketAddr>, DialError> {
     let port = listener.address.port();
     match listener.address.host() {
         Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
@@ -167,21 +167,37 @@ async fn resolve(listener: &ListenerAddress) -> Result<Vec<SocketAddr>, DialErro
     }
 }
 
-async fn dial_address(
+/// The QUIC handshake with one address.
+///
+/// # Errors
+/// [`DialError`].
+pub(crate) async fn shake_hands(
     address: SocketAddr,
     listener: &ListenerAddress,
     client: quinn::ClientConfig,
     config: &Config,
-) -> Result<Dialled, DialError> {
+) -> Result<(Endpoint, quinn::Connection), DialError> {
     let endpoint = endpoint(address, config)?;
-    let closed = |source: Closed| DialError::Closed { address, source };
     let connecting = endpoint
         .connect_with(client, address, &listener.name)
         .map_err(|source| DialError::Connect { address, source })?;
     let connection = timeout(HANDSHAKE_LIMIT, connecting)
         .await
         .map_err(|_| DialError::NoAnswer(address))?
-        .map_err(|error| closed(error.into()))?;
+        .map_err(|error| DialError::Closed {
+            address,
+            source: error.into(),
+        })?;
+    Ok((endpoint, connection))
+}
+
+async fn dial_address(
+    address: SocketAddr,
+    listener: &ListenerAddress,
+    client: quinn::ClientConfig,
+    config: &Config,
+) -> Result<Dialled, DialError> {
+    let (endpoint, connection) = shake_hands(address, listener, client, config).await?;
     let protocol = quic::negotiated(&connection).ok_or_else(|| DialError::Protocol {
         address,
         what: "the listener agreed on no protocol".to_owned(),
@@ -239,20 +255,26 @@ async fn say_hello(session: &Session) -> Result<(SendHalf, RecvHalf, Welcome), F
         .open_stream()
         .await
         .map_err(common::session::StreamError::from)?;
-    let hello = Message::Hello(Hello {
-        version: PROTOCOL_VERSION,
-        software: common::VERSION.to_owned(),
-        hostname: hostname(),
-        capabilities: Vec::new(),
-    });
-    write_frame(&mut send, &hello).await?;
+    write_frame(&mut send, &Message::Hello(introduction())).await?;
     match read_frame(&mut recv).await? {
         Message::Welcome(welcome) => Ok((send, recv, welcome)),
         Message::Hello(_)
+        | Message::Probe(_)
+        | Message::Probed(_)
         | Message::Ping { .. }
         | Message::Pong { .. }
         | Message::Window { .. }
         | Message::Goaway { .. } => Err(common::session::StreamError::Early.into()),
+    }
+}
+
+/// What this connector says of itself.
+pub(crate) fn introduction() -> Hello {
+    Hello {
+        version: PROTOCOL_VERSION,
+        software: common::VERSION.to_owned(),
+        hostname: hostname(),
+        capabilities: Vec::new(),
     }
 }
 

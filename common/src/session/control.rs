@@ -200,6 +200,7 @@ async fn serve(
                 }
                 Message::Hello(_) => return ControlError::Unexpected("hello"),
                 Message::Welcome(_) => return ControlError::Unexpected("welcome"),
+                Message::Probe(_) | Message::Probed(_) => return ControlError::Unexpected("probe"),
             },
             Some(command) = commands.recv() => match command {
                 Command::Ping(answer) => {

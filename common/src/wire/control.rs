@@ -1,7 +1,9 @@
 //! Messages of the control stream: the first bidirectional stream, opened by the connector.
 //!
 //! The connector sends `hello`, the listener answers `welcome`; after that either side may send `ping`, `pong`,
-//! `window` and `goaway` at any time.
+//! `window` and `goaway` at any time. `sw_connector doctor` sends `probe` instead of `hello`, is answered with `probed`, and
+//! that is all: no session comes of it. It is a message of its own, and not a field of `hello`, because a listener that
+//! does not know it must end the connection, and must not register a session instead.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,10 @@ pub enum Message {
     Hello(Hello),
     /// Listener → connector, the answer: the session is registered.
     Welcome(Welcome),
+    /// Connector → listener, instead of `hello`: would a session be accepted? None is registered.
+    Probe(Hello),
+    /// Listener → connector, the answer: it would, as far as the certificate is concerned.
+    Probed(Probed),
     /// Asks the other side's control loop for a [`Message::Pong`] with the same nonce.
     Ping {
         /// Any number.
@@ -59,6 +65,18 @@ pub struct Hello {
     /// Names of optional features that the connector has; none so far.
     #[serde(default)]
     pub capabilities: Vec<String>,
+}
+
+/// What the listener tells somebody who asks whether a session would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// The UID as the listener reads it from the certificate.
+    pub uid: Uid,
+    /// Whether a session of this UID is registered now.
+    pub live: bool,
+    /// The listener's software version.
+    #[serde(default)]
+    pub software: String,
 }
 
 /// What the listener tells a connector whose session it has registered.

@@ -6,17 +6,17 @@ use std::{
 };
 
 use common::{
-    ids::SessionId,
+    ids::{SessionId, Uid},
     session::{
-        Closed, FrameIoError, Session,
+        Closed, FrameIoError, SendHalf, Session,
         control::{ControlHandle, ControlLoop},
-        quic, read_frame,
+        quic, read_frame, write_frame,
     },
     shard::Seat,
     wire::{
         Protocol,
         close::CloseCode,
-        control::{Hello, Message, PROTOCOL_VERSION, Welcome},
+        control::{Hello, Message, PROTOCOL_VERSION, Probed, Welcome},
     },
 };
 use thiserror::Error;
@@ -48,6 +48,8 @@ enum HandshakeError {
     NotHello,
     #[error("UID {0} has a live session already: it stays, this one is refused")]
     Duplicate(String),
+    #[error("UID {0} asked whether it would be let in (sw_connector doctor): it would")]
+    Probed(String),
 }
 
 impl HandshakeError {
@@ -58,6 +60,7 @@ impl HandshakeError {
             Self::Deadline => Some(CloseCode::Limit),
             Self::Denied(denial) => Some(denial.close_code()),
             Self::Duplicate(_) => Some(CloseCode::DuplicateUid),
+            Self::Probed(_) => Some(CloseCode::Closed),
         }
     }
 }
@@ -85,7 +88,11 @@ pub(super) async fn run(
             connector::run(live, registration, control, &context).await;
         }
         Err(error) => {
-            span.in_scope(|| warn!(%error, "session refused"));
+            let asked = matches!(error, HandshakeError::Probed(_));
+            span.in_scope(|| match asked {
+                true => info!(%error, "no session"),
+                false => warn!(%error, "session refused"),
+            });
             if let Some(code) = error.close_code() {
                 session.close(code);
                 // Keeps the connection until the peer has been told.
@@ -107,7 +114,8 @@ fn report(error: &HandshakeError, context: &AcceptContext) {
         | HandshakeError::Denied(_)
         | HandshakeError::Control(_)
         | HandshakeError::NotHello
-        | HandshakeError::Duplicate(_) => {
+        | HandshakeError::Duplicate(_)
+        | HandshakeError::Probed(_) => {
             if let Some(left_out) = context.quiet.line(Instant::now()) {
                 info!(%error, left_out, "no session");
             }
@@ -142,10 +150,18 @@ async fn admit(
     let (control, hello) = match session.protocol() {
         Protocol::V1 => (None, None),
         Protocol::V2 => {
-            let (control, hello) = timeout(context.deadline, greet(session))
+            let greeting = timeout(context.deadline, greet(session))
                 .await
                 .map_err(|_| HandshakeError::Deadline)??;
-            (Some(control), Some(hello))
+            match greeting {
+                Greeting::Hello(control, hello) => (Some(control), Some(hello)),
+                Greeting::Probe(send) => {
+                    let uid = &permit.identity().uid;
+                    // Who asks and does not listen is told nothing more.
+                    let _ = timeout(context.deadline, answer(session, send, uid, context)).await;
+                    return Err(HandshakeError::Probed(uid.to_string()));
+                }
+            }
         }
     };
     let (mut task, handle) = control.unzip();
@@ -169,21 +185,50 @@ async fn admit(
     Ok((live, registration, task))
 }
 
-/// Takes the control stream and its `hello`.
-async fn greet(session: &Session) -> Result<((ControlLoop, ControlHandle), Hello), HandshakeError> {
+/// How a connector begins.
+enum Greeting {
+    Hello((ControlLoop, ControlHandle), Hello),
+    /// It only asks whether it would be let in.
+    Probe(SendHalf),
+}
+
+/// Takes the control stream and its `hello` or `probe`.
+async fn greet(session: &Session) -> Result<Greeting, HandshakeError> {
     let (send, mut recv) = session.accept_stream().await?;
     match read_frame(&mut recv).await? {
         Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
             let windows = session.windows().clone();
-            Ok((ControlLoop::new(send, recv, windows), hello))
+            let control = ControlLoop::new(send, recv, windows);
+            Ok(Greeting::Hello(control, hello))
         }
+        Message::Probe(hello) if hello.version == PROTOCOL_VERSION => Ok(Greeting::Probe(send)),
         Message::Hello(_)
+        | Message::Probe(_)
+        | Message::Probed(_)
         | Message::Welcome(_)
         | Message::Ping { .. }
         | Message::Pong { .. }
         | Message::Window { .. }
         | Message::Goaway { .. } => Err(HandshakeError::NotHello),
     }
+}
+
+/// Answers a probe, and waits until the one who asked has heard it and closes.
+async fn answer(
+    session: &Session,
+    mut send: SendHalf,
+    uid: &Uid,
+    context: &AcceptContext,
+) -> Result<(), FrameIoError> {
+    let probed = Message::Probed(Probed {
+        uid: uid.clone(),
+        live: context.registry.get(uid).is_some(),
+        software: common::VERSION.to_owned(),
+    });
+    write_frame(&mut send, &probed).await?;
+    send.finish();
+    session.closed().await;
+    Ok(())
 }
 
 fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
