@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod config;
 pub mod descriptors;
+pub mod doctor;
 pub mod errors;
 pub mod ids;
 pub mod quiet;
