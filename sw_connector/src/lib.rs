@@ -6,6 +6,7 @@ mod client;
 pub mod config;
 pub mod daemon;
 mod dial;
+pub mod doctor;
 mod insecure;
 mod link;
 mod renew;

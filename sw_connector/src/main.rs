@@ -8,11 +8,13 @@ use common::{telemetry, tls::Occasion};
 use sw_connector::{
     config::{Config, Flags, help},
     daemon,
+    doctor::{self, DoctorArgs},
 };
 
 /// Dials out to the listener over QUIC with mutual TLS, stays connected, and dials local TCP targets on request.
 ///
-/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once.
+/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once. `sw_connector doctor` says what is wrong when
+/// there is no session.
 #[derive(Parser)]
 #[command(version, after_help = help())]
 struct Cli {
@@ -26,10 +28,18 @@ struct Cli {
 enum Command {
     /// Check the settings and the certificate files without dialling
     Check,
+    /// Find out why there is no session: names, network, TLS, the listener's verdict, targets; makes no session
+    Doctor(DoctorArgs),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Doctor(args)) = &cli.command {
+        let environment = common::config::environment();
+        // Where nothing can be printed, nothing can be said.
+        let well = doctor::run(&cli.flags, environment, args, &mut std::io::stdout());
+        return ExitCode::from(u8::from(!well.unwrap_or(false)));
+    }
     match execute(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -55,6 +55,14 @@ impl TargetPolicy {
         self.rules.is_none()
     }
 
+    /// The targets that rules name one by one, each a host and a port; and how many rules are wider than that.
+    pub(crate) fn literals(&self) -> (Vec<Target>, usize) {
+        let rules = self.rules.as_deref().unwrap_or_default();
+        let literals: Vec<_> = rules.iter().filter_map(Rule::literal).collect();
+        let wider = rules.len() - literals.len();
+        (literals, wider)
+    }
+
     /// Whether this target may be dialled at this address, which its name resolved to.
     pub fn judge(&self, target: &Target, address: SocketAddr) -> Verdict {
         let ip = address.ip().to_canonical();
@@ -81,6 +89,16 @@ impl TargetPolicy {
 }
 
 impl Rule {
+    fn literal(&self) -> Option<Target> {
+        let host = match &self.who {
+            Who::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
+            Who::Name(name) => name.clone(),
+            Who::Net(_) => return None,
+        };
+        let port = (self.ports.start() == self.ports.end()).then_some(*self.ports.start())?;
+        Target::new(&host, port).ok()
+    }
+
     fn has_address(&self, ip: IpAddr) -> bool {
         matches!(&self.who, Who::Net(net) if net.contains(&ip))
     }
@@ -220,6 +238,21 @@ mod tests {
         }
         let listed = policy(&["169.254.169.254:80"]);
         assert!(allows(&listed, "169.254.169.254:80", "169.254.169.254:80"));
+    }
+
+    #[test]
+    fn rules_that_name_one_target_are_told_apart() {
+        let rules = [
+            "db.example:5432",
+            "[fd12::1]:443",
+            "10.0.0.7",
+            "10.0.0.0/24:1",
+            "h:1-2",
+        ];
+        let (literals, wider) = policy(&rules).literals();
+        let shown: Vec<_> = literals.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["db.example:5432", "[fd12::1]:443"]);
+        assert_eq!(wider, 3);
     }
 
     #[test]
