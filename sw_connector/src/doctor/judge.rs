@@ -199,7 +199,7 @@ pub(super) fn tls(shown: &Result<Shown, String>, config: &Config) -> Line {
 
 /// What a text of rustls, or the listener's alert, asks for. Texts that are not here say it themselves.
 fn tls_advice(why: &str) -> Option<String> {
-    const ADVICE: [(&str, &str); 11] = [
+    const ADVICE: [(&str, &str); 12] = [
         (
             "the peer says: unknown_ca",
             "add the CA of client_cert_path to ca_path of the listener, with its intermediates in client_cert_path",
@@ -225,6 +225,11 @@ fn tls_advice(why: &str) -> Option<String> {
             "set legacy_protocol, or look what listens there",
         ),
         ("the peer says: ", "look at the listener's log: it refuses"),
+        (
+            "BadSignature",
+            "the CA in ca_cert_path has the same name as that of the listener's certificate, but another key: it was made anew, \
+             or somebody else answers",
+        ),
         (
             "UnknownIssuer",
             "put the CA of the listener's certificate into ca_cert_path, and the intermediates into the listener's cert_path",

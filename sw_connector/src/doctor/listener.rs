@@ -88,7 +88,11 @@ pub(super) async fn examine(
         Session::over_quic(connection, Protocol::V2, &config.transport).close(CloseCode::Closed)
     });
     match (chosen, failed) {
-        (Some((_endpoint, connection)), _) => ask(connection, &config, &steps).await,
+        (Some((endpoint, connection)), _) => {
+            ask(connection, &config, &steps).await;
+            // The listener waits for our goodbye.
+            let _ = timeout(LAST_WORDS, endpoint.wait_idle()).await;
+        }
         (None, Some(why)) => {
             steps.tell(judge::tls(&Err(why), &config)).await;
             steps.skip(&AFTER_DNS[3..], "no TLS").await;

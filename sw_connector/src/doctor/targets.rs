@@ -90,7 +90,12 @@ fn judge(target: &Target, dialled: Result<(), Refusal>) -> Line {
             "look at the log of sw_connector"
         }
     };
-    Line::fail(STEP, format!("{target}: {message}"), advice.to_owned())
+    let named = message.starts_with(&target.to_string());
+    let detail = match named {
+        true => message,
+        false => format!("{target}: {message}"),
+    };
+    Line::fail(STEP, detail, advice.to_owned())
 }
 
 #[cfg(test)]
