@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use common::{
     descriptors,
+    reload::Reloads,
     session::quic,
     shard::Shards,
     shutdown::{Shutdown, Signals},
@@ -11,13 +12,16 @@ use common::{
     tls::KeyPermissions,
 };
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 use tracing::{info, warn};
 
 use crate::{
     client,
     config::Config,
-    dial::{self, DialError},
+    material::{Material, MaterialError, Renewal},
 };
 
 /// How long the clients may take to end after their own time limits.
@@ -28,6 +32,8 @@ const JOIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) shutdown: Shutdown,
+    /// What sessions are dialled with now.
+    pub(crate) material: watch::Receiver<Arc<Material>>,
 }
 
 /// How long listeners have to hear that we are gone, after a second signal.
@@ -57,9 +63,12 @@ pub enum StartError {
 /// # Errors
 /// [`StartError::Certificates`] names the file and what to do.
 pub fn check(config: &Config) -> Result<(), StartError> {
-    dial::client_config(config)
-        .map(drop)
-        .map_err(|error: DialError| StartError::Certificates(error.to_string()))
+    load(config).map(drop)
+}
+
+fn load(config: &Config) -> Result<Material, StartError> {
+    let unusable = |error: MaterialError| StartError::Certificates(error.to_string());
+    Material::load(config).map_err(unusable)
 }
 
 /// Runs the connector until a signal ends it.
@@ -68,21 +77,32 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
-    check(&config)?;
+    // Before they are read, so that no change is missed.
+    let reloads = Reloads::new(config.files.paths());
+    let material = load(&config)?;
     descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let threads = config.listeners.len().min(processors());
     let shards = Arc::new(Shards::start(threads).map_err(system("start threads"))?);
     warn_about(&config);
+    let asked = reloads.asked();
+    let (renewal, material) = Renewal::new(config.clone(), reloads, material);
     let context = Arc::new(Context {
         config,
         shutdown: Shutdown::default(),
+        material,
     });
     let mut helpers = JoinSet::new();
-    let reloading = context.clone();
+    let draining = context.shutdown.clone();
+    helpers.spawn(async move {
+        tokio::select! {
+            () = renewal.run() => {}
+            () = draining.draining() => {}
+        }
+    });
     helpers.spawn(signals.run(context.shutdown.clone(), move || {
-        let context = reloading.clone();
-        async move { reload(&context.config) }
+        asked.notify_one();
+        std::future::ready(())
     }));
     let turning = shards.clone();
     helpers.spawn(systemd::feed_watchdog(move || {
@@ -154,18 +174,6 @@ fn warn_about(config: &Config) {
         }
         Err(error) => warn!(%error, "UDP is not available for now"),
     }
-}
-
-/// Every dial reads the certificate files anew; this only says early whether the next one will succeed.
-fn reload(config: &Config) {
-    systemd::reloading();
-    match check(config) {
-        Ok(()) => info!("the certificate files are in order; the next session uses them"),
-        Err(error) => {
-            warn!(%error, "the certificate files cannot be used; the running sessions stay")
-        }
-    }
-    systemd::ready("serving");
 }
 
 fn processors() -> usize {

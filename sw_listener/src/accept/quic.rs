@@ -8,6 +8,7 @@ use common::{
     tls::{self, CertificateFiles, LoadErrors, TlsError},
 };
 use quinn::Endpoint;
+use rustls::RootCertStore;
 use thiserror::Error;
 use tracing::{debug, warn};
 
@@ -43,6 +44,8 @@ pub struct EndpointSetup {
     pub server: quinn::ServerConfig,
     /// Keys of the endpoint itself.
     pub keys: EndpointKeys,
+    /// The CA bundle for connectors.
+    pub authorities: Arc<RootCertStore>,
 }
 
 /// Reads the certificate files and makes the configuration for new handshakes.
@@ -53,6 +56,7 @@ pub fn set_up(config: &Config) -> Result<EndpointSetup, EndpointError> {
     let files = &config.files;
     let (credentials, clients) = files.load()?;
     let keys = EndpointKeys::derive(&credentials.key)?;
+    let authorities = Arc::new(clients.clone());
     let crypto =
         tls::server_config(credentials, clients, config.legacy_protocol).map_err(|source| {
             EndpointError::Tls {
@@ -63,7 +67,11 @@ pub fn set_up(config: &Config) -> Result<EndpointSetup, EndpointError> {
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     server.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
     keys.protect_tokens(&mut server);
-    Ok(EndpointSetup { server, keys })
+    Ok(EndpointSetup {
+        server,
+        keys,
+        authorities,
+    })
 }
 
 /// Takes handshakes until the endpoint is closed. Runs on the shard of the endpoint.
