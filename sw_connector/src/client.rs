@@ -106,6 +106,13 @@ impl Client {
 
     /// Serves a session, and those that take over from it, until one has ended.
     async fn serve(&mut self, dialled: Dialled, material: &Material) -> Duration {
+        let wait = self.serve_all(dialled, material).await;
+        // Files that came meanwhile are no reason to dial sooner: a session was there to try them.
+        self.materials.mark_unchanged();
+        wait
+    }
+
+    async fn serve_all(&mut self, dialled: Dialled, material: &Material) -> Duration {
         self.announce(&dialled);
         let mut serving = self.begin(dialled, material);
         loop {

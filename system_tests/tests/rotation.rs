@@ -16,6 +16,7 @@ use system_tests::{
     client::{self, End, RESET},
     connector::Connector,
     daemon::Daemon,
+    legacy::LegacyListener,
     listener::{Listener, command},
     noise::{Digest, Noise, digest_of},
     peer::{Peer, frame},
@@ -422,6 +423,45 @@ fn a_certificate_that_is_refused_leaves_the_session_alone() {
     let issued = renew(&world);
     wait_shown(&world.listener, &issued);
     client::echo(&mut tcp, b"and after that");
+}
+
+/// A listener of 1.x knows nothing of it: its session goes on with the old certificate.
+#[test]
+fn a_1x_listener_keeps_its_session() {
+    let site = Site::new();
+    let listener = LegacyListener::start(&site);
+    let connector = Connector::start(&site, UID, listener.address);
+    let connection = listener.wait_connector();
+    site.issue(UID, &site.ca.client(UID));
+    let line = connector.wait_log(&["cannot hand over"]);
+    assert_eq!(line.level(), Some("INFO"), "{line}");
+    assert!(connection.close_reason().is_none());
+    assert_eq!(connector.log().find(&["session established"]).len(), 1);
+}
+
+/// A session that an operator has closed does not come back the sooner for an earlier hand-over.
+#[test]
+fn a_hand_over_of_long_ago_does_not_hurry_the_next_dial() {
+    let mut world = World::new();
+    rotate(&mut world, true);
+    let mark = world.connector.log().mark();
+    world
+        .listener
+        .api
+        .call("DELETE", "/connectors/device1")
+        .ok();
+    let line = world
+        .connector
+        .wait_log_after(mark, &["an operator closed this session"]);
+    assert!(line.has(&["retry_in"]), "{line}");
+    // It says when it comes back, and with a new certificate it comes at once.
+    let issued = renew(&world);
+    until_within(Duration::from_secs(12), "the session", || {
+        let session = world.listener.api.connector(UID)?;
+        (session["certificate_sha256"] == issued.fingerprint()).then_some(())
+    });
+    let dialled = world.connector.log().find(&["session established"]);
+    assert_eq!(dialled.len(), 3);
 }
 
 /// A connector that waits long because it was refused tries at once with another certificate.
