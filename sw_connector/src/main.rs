@@ -12,7 +12,7 @@ use sw_connector::{
 
 /// Dials out to the listener over QUIC with mutual TLS, stays connected, and dials local TCP targets on request.
 ///
-/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once.
+/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once, SIGHUP re-reads the certificates.
 #[derive(Parser)]
 #[command(version, after_help = help())]
 struct Cli {

@@ -5,7 +5,8 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use common::{
     descriptors,
     quiet::Quiet,
-    session::quic::{self, BindError},
+    reload::Reloads,
+    session::quic::{self, BindError, EndpointKeys},
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
@@ -17,8 +18,14 @@ use common::{
     wire::close::CloseCode,
 };
 use quinn::{Endpoint, VarInt};
+use rustls::RootCertStore;
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
@@ -34,6 +41,7 @@ use crate::{
     opening::{Manager, ManagerHandle, Streams},
     policy::{Policy, fetch::FetchError},
     registry::Registry,
+    reload::Reloader,
     store::{FileStore, Store, StoreError},
 };
 
@@ -84,6 +92,7 @@ fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
 struct Server {
     config: Config,
     shutdown: Shutdown,
+    asked_to_reload: Arc<Notify>,
     shards: Arc<Shards>,
     endpoint: Endpoint,
     registry: Arc<Registry>,
@@ -104,15 +113,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let signals = Signals::take().map_err(system("take over signals"))?;
     let mut server = Server::start(config, descriptors).await?;
     let shutdown = server.shutdown.clone();
-    let (config, endpoint) = (server.config.clone(), server.endpoint.clone());
-    let reloads = watch::Sender::new(());
-    server.watch_expiry(reloads.subscribe());
+    let asked = server.asked_to_reload.clone();
     server.tasks.spawn(signals.run(shutdown, move || {
-        let (config, endpoint, reloads) = (config.clone(), endpoint.clone(), reloads.clone());
-        async move {
-            reload(&config, &endpoint);
-            reloads.send_replace(());
-        }
+        asked.notify_one();
+        std::future::ready(())
     }));
     let shards = server.shards.clone();
     server.tasks.spawn(systemd::feed_watchdog(move || {
@@ -134,26 +138,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Reads the certificate files again; new handshakes use them. Bad files leave the old ones in force.
-fn reload(config: &Config, endpoint: &Endpoint) {
-    systemd::reloading();
-    match set_up(config, Occasion::Replace) {
-        Ok(EndpointSetup {
-            server, warnings, ..
-        }) => {
-            log_findings(&warnings, Role::Listener);
-            endpoint.set_server_config(Some(server));
-            info!("certificates reloaded; running sessions stay as they are");
-        }
-        Err(error) => error!(%error, "certificates not reloaded, the old ones stay in force"),
-    }
-    systemd::ready("serving");
-}
-
 impl Server {
     async fn start(config: Config, descriptors: Option<u64>) -> Result<Self, StartError> {
         let shards = Shards::start(config.threads).map_err(system("start threads"))?;
         let shards = Arc::new(shards);
+        // Before they are read, so that no change is missed.
+        let reloads = Reloads::new(config.files.paths());
         let setup = set_up(&config, Occasion::Start)?;
         log_findings(&setup.warnings, Role::Listener);
         let registry = Arc::new(Registry::default());
@@ -165,9 +155,19 @@ impl Server {
                 "allow_insecure_key_permissions is set: others may be able to read the private key"
             );
         }
-        let endpoint = start_endpoint(&config, &shards, setup).await?;
+        let asked_to_reload = reloads.asked();
+        let shutdown = Shutdown::default();
+        let (endpoint, started) = start_endpoint(&config, &shards, setup).await?;
+        let reloader = Reloader::new(
+            config.clone(),
+            reloads,
+            endpoint.clone(),
+            started,
+            shutdown.clone(),
+        );
         let mut server = Self {
-            shutdown: Shutdown::default(),
+            shutdown,
+            asked_to_reload,
             shards,
             endpoint,
             registry,
@@ -180,6 +180,8 @@ impl Server {
             config,
         };
         server.tasks.spawn(manager.run());
+        server.watch_expiry(reloader.done());
+        server.tasks.spawn(reloader.run());
         server.serve_api(api);
         server.accept_connectors(policy, descriptors);
         Ok(server)
@@ -260,7 +262,7 @@ impl Server {
         self.drain(&streams).await;
         streams.cut();
         let code = CloseCode::Draining;
-        for live in self.registry.all() {
+        for live in self.registry.everyone() {
             live.session.close(code);
         }
         let number = VarInt::from_u32(code.number());
@@ -316,21 +318,27 @@ async fn start_endpoint(
     config: &Config,
     shards: &Shards,
     setup: EndpointSetup,
-) -> Result<Endpoint, StartError> {
+) -> Result<(Endpoint, (EndpointKeys, Arc<RootCertStore>)), StartError> {
     let (socket, buffers) = quic::bind(config.quic, config.udp_buffer)?;
     if let Some(advice) = buffers.advice() {
         warn!("{advice}");
     }
-    let EndpointSetup { server, keys, .. } = setup;
+    let EndpointSetup {
+        server,
+        keys,
+        authorities,
+        ..
+    } = setup;
+    let own = keys.endpoint_config();
     let transport = config.transport.clone();
-    let starting = shards.first().spawn(async move {
-        quic::endpoint(socket, keys.endpoint_config(), Some(server), &transport)
-    });
+    let starting = shards
+        .first()
+        .spawn(async move { quic::endpoint(socket, own, Some(server), &transport) });
     let endpoint = starting
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(system("start the QUIC endpoint"))?;
     let address = endpoint.local_addr().unwrap_or(config.quic);
     info!(%address, version = common::VERSION, "listening for connectors");
-    Ok(endpoint)
+    Ok((endpoint, (keys, authorities)))
 }

@@ -16,14 +16,18 @@ use common::{
     wire::{
         Protocol,
         close::CloseCode,
-        control::{Hello, Message, PROTOCOL_VERSION, Welcome},
+        control::{HAND_OVER, Hello, Message, PROTOCOL_VERSION, Welcome},
     },
 };
 use thiserror::Error;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use super::{AcceptContext, register};
+use super::{
+    AcceptContext,
+    register::{self, ClaimError},
+};
 use crate::{
     admission::HandshakeSlot,
     connector,
@@ -46,8 +50,8 @@ enum HandshakeError {
     Control(#[from] FrameIoError),
     #[error("the connector began with something else than hello version {PROTOCOL_VERSION}")]
     NotHello,
-    #[error("UID {0} has a live session already: it stays, this one is refused")]
-    Duplicate(String),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
 }
 
 impl HandshakeError {
@@ -57,7 +61,7 @@ impl HandshakeError {
             Self::Alpn | Self::Control(_) | Self::NotHello => Some(CloseCode::ProtocolError),
             Self::Deadline => Some(CloseCode::Limit),
             Self::Denied(denial) => Some(denial.close_code()),
-            Self::Duplicate(_) => Some(CloseCode::DuplicateUid),
+            Self::Claim(error) => Some(error.close_code()),
         }
     }
 }
@@ -107,7 +111,7 @@ fn report(error: &HandshakeError, context: &AcceptContext) {
         | HandshakeError::Denied(_)
         | HandshakeError::Control(_)
         | HandshakeError::NotHello
-        | HandshakeError::Duplicate(_) => {
+        | HandshakeError::Claim(_) => {
             if let Some(left_out) = context.quiet.line(Instant::now()) {
                 info!(%error, left_out, "no session");
             }
@@ -149,6 +153,8 @@ async fn admit(
         }
     };
     let (mut task, handle) = control.unzip();
+    let before = context.registry.get(&permit.identity().uid);
+    let before = before.as_ref().map(|before| &before.limits);
     let live = Arc::new(LiveSession {
         id: SessionId::random(),
         identity: permit.identity().clone(),
@@ -158,11 +164,10 @@ async fn admit(
         seat,
         since: SystemTime::now(),
         traffic: Arc::default(),
-        limits: context.limits.clone(),
+        limits: context.limits.of_uid(before),
+        handed_over: CancellationToken::new(),
     });
-    let registration = register::claim(permit, &live, context)
-        .await
-        .ok_or_else(|| HandshakeError::Duplicate(live.uid().to_string()))?;
+    let registration = register::claim(permit, &live, context).await?;
     if let Some(task) = &mut task {
         task.say_first(welcome(&live, context));
     }
@@ -192,5 +197,6 @@ fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
         session: live.id,
         software: common::VERSION.to_owned(),
         keep_alive_ms: u64::try_from(context.transport.keep_alive.as_millis()).unwrap_or(u64::MAX),
+        capabilities: vec![HAND_OVER.to_owned()],
     })
 }

@@ -8,6 +8,7 @@ use common::{
     tls::{self, CertificateFiles, Demands, Finding, LoadErrors, Occasion, Role, TlsError},
 };
 use quinn::Endpoint;
+use rustls::RootCertStore;
 use thiserror::Error;
 use tracing::{debug, warn};
 
@@ -45,6 +46,8 @@ pub struct EndpointSetup {
     pub keys: EndpointKeys,
     /// What somebody should look at in the files.
     pub warnings: Vec<Finding>,
+    /// The CA bundle for connectors.
+    pub authorities: Arc<RootCertStore>,
 }
 
 /// Reads the certificate files, judges them, and makes the configuration for new handshakes.
@@ -62,6 +65,7 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
     let loaded = files.load(&demands, SystemTime::now())?;
     let (credentials, warnings) = (loaded.credentials, loaded.warnings);
     let keys = EndpointKeys::derive(&credentials.key)?;
+    let authorities = Arc::new(loaded.ca.clone());
     let crypto = tls::server_config(credentials, loaded.ca, &config.tls, config.legacy_protocol)
         .map_err(|source| EndpointError::Tls {
             files: Box::new(files.clone()),
@@ -74,6 +78,7 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
         server,
         keys,
         warnings,
+        authorities,
     })
 }
 

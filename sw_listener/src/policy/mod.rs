@@ -33,6 +33,12 @@ impl Permit {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// For tests of what needs one.
+    #[cfg(test)]
+    pub(crate) fn unchecked(identity: Identity) -> Self {
+        Self { identity }
+    }
 }
 
 /// Why a certificate gets no session.
