@@ -196,7 +196,7 @@ impl Client {
             Err(error) => return self.failed(&error.to_string(), Reaction::Retry),
         };
         self.draining.spawn(async move { streams.wait().await });
-        let by_peer = matches!(closed, Closed::ByPeer(_) | Closed::ByPeerUnknown { .. });
+        let by_peer = matches!(closed, Closed::ByPeer { .. } | Closed::ByPeerUnknown { .. });
         if !by_peer || lasted >= SUCCESS {
             self.backoff.reset();
         }

@@ -64,8 +64,8 @@ pub(crate) enum DialError {
 impl DialError {
     /// Whether the listener refused us because the UID has a session.
     pub(crate) fn is_duplicate(&self) -> bool {
-        let code = Closed::ByPeer(CloseCode::DuplicateUid);
-        matches!(self, Self::Closed { source, .. } if *source == code)
+        let code = Some(CloseCode::DuplicateUid);
+        matches!(self, Self::Closed { source, .. } if source.peer_code() == code)
     }
 
     /// What to do about it.

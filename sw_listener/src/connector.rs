@@ -57,7 +57,8 @@ async fn serve(
     };
     let (mut left, mut told) = (false, false);
     let finishing = finish(&live);
-    tokio::pin!(control, finishing);
+    let denied = context.policy.watch(&live.session);
+    tokio::pin!(control, finishing, denied);
     let closed = loop {
         tokio::select! {
             closed = live.session.closed() => break closed,
@@ -76,6 +77,11 @@ async fn serve(
                 } else {
                     info!(reason = ?goaway.reason, "the connector drains: no new streams");
                 }
+            }
+            denial = &mut denied => {
+                warn!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+                live.session.close_because(denial.close_code(), &denial.told());
+                break live.session.closed().await;
             }
             () = &mut finishing, if left => {
                 live.session.close(CloseCode::Closed);

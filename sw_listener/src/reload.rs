@@ -10,13 +10,13 @@ use common::{
     tls::{Occasion, Role, log_findings},
 };
 use quinn::Endpoint;
-use rustls::RootCertStore;
 use tokio::sync::watch;
 use tracing::{debug, error, info};
 
 use crate::{
     accept::quic::{EndpointSetup, set_up},
     config::Config,
+    policy::chain::Authorities,
 };
 
 /// The task.
@@ -26,7 +26,7 @@ pub struct Reloader {
     reloads: Reloads,
     endpoint: Endpoint,
     keys: EndpointKeys,
-    authorities: watch::Sender<Arc<RootCertStore>>,
+    authorities: watch::Sender<Arc<Authorities>>,
     done: watch::Sender<()>,
     shutdown: Shutdown,
 }
@@ -38,7 +38,7 @@ impl Reloader {
         config: Config,
         reloads: Reloads,
         endpoint: Endpoint,
-        (keys, authorities): (EndpointKeys, Arc<RootCertStore>),
+        (keys, authorities): (EndpointKeys, Arc<Authorities>),
         shutdown: Shutdown,
     ) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Reloader {
     }
 
     /// The CA bundle in force; it changes only when its certificates do.
-    pub fn authorities(&self) -> watch::Receiver<Arc<RootCertStore>> {
+    pub fn authorities(&self) -> watch::Receiver<Arc<Authorities>> {
         self.authorities.subscribe()
     }
 
@@ -109,7 +109,7 @@ impl Reloader {
         self.reloads.succeeded();
         self.done.send_replace(());
         let other_authorities = self.authorities.send_if_modified(|current| {
-            let other = current.roots != authorities.roots;
+            let other = current.certificates != authorities.certificates;
             *current = authorities;
             other
         });

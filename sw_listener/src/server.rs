@@ -18,7 +18,6 @@ use common::{
     wire::close::CloseCode,
 };
 use quinn::{Endpoint, VarInt};
-use rustls::RootCertStore;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -39,7 +38,7 @@ use crate::{
     config::Config,
     limits::StreamLimits,
     opening::{Manager, ManagerHandle, Streams},
-    policy::{Policy, fetch::FetchError},
+    policy::{self, Policy, PolicyError, chain::Authorities, crl::CrlHandle},
     registry::Registry,
     reload::Reloader,
     store::{FileStore, Store, StoreError},
@@ -68,9 +67,9 @@ pub enum StartError {
     /// The openings cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No client for the servers that know of certificates.
+    /// The rules cannot be put into force.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Policy(#[from] PolicyError),
     /// A task ended that should not have; the log says which.
     #[error("a fault of sw_listener: one of its tasks has ended")]
     Fault,
@@ -92,7 +91,7 @@ fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
 struct Server {
     config: Config,
     shutdown: Shutdown,
-    asked_to_reload: Arc<Notify>,
+    asked_to_reload: Vec<Arc<Notify>>,
     shards: Arc<Shards>,
     endpoint: Endpoint,
     registry: Arc<Registry>,
@@ -115,7 +114,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let shutdown = server.shutdown.clone();
     let asked = server.asked_to_reload.clone();
     server.tasks.spawn(signals.run(shutdown, move || {
-        asked.notify_one();
+        asked.iter().for_each(|asked| asked.notify_one());
         std::future::ready(())
     }));
     let shards = server.shards.clone();
@@ -149,13 +148,12 @@ impl Server {
         let registry = Arc::new(Registry::default());
         let (manager, openings) = start_openings(&config, registry.clone())?;
         let api = bind_api(config.api.address).await?;
-        let policy = Policy::new(config.policy.clone())?;
         if config.files.permissions == KeyPermissions::AllowInsecure {
             warn!(
                 "allow_insecure_key_permissions is set: others may be able to read the private key"
             );
         }
-        let asked_to_reload = reloads.asked();
+        let mut asked_to_reload = vec![reloads.asked()];
         let shutdown = Shutdown::default();
         let (endpoint, started) = start_endpoint(&config, &shards, setup).await?;
         let reloader = Reloader::new(
@@ -165,6 +163,19 @@ impl Server {
             started,
             shutdown.clone(),
         );
+        let policy::Started {
+            policy,
+            keeper,
+            crl_keeper,
+            crl,
+        } = policy::start(
+            config.policy.clone(),
+            config.state_dir.clone(),
+            &config.tls,
+            reloader.authorities(),
+        )
+        .await?;
+        asked_to_reload.push(keeper.asked());
         let mut server = Self {
             shutdown,
             asked_to_reload,
@@ -180,7 +191,11 @@ impl Server {
             config,
         };
         server.tasks.spawn(manager.run());
-        server.watch_expiry(reloader.done());
+        server.watch_expiry(reloader.done(), crl);
+        server.tasks.spawn(keeper.run());
+        if let Some(crl_keeper) = crl_keeper {
+            server.tasks.spawn(crl_keeper.run());
+        }
         server.tasks.spawn(reloader.run());
         server.serve_api(api);
         server.accept_connectors(policy, descriptors);
@@ -206,7 +221,7 @@ impl Server {
     }
 
     /// Reports what ends soon: our own files, and the certificates of live sessions.
-    fn watch_expiry(&mut self, reloads: watch::Receiver<()>) {
+    fn watch_expiry(&mut self, reloads: watch::Receiver<()>, crl: Option<CrlHandle>) {
         let watch = Watch::new(self.config.expiry_warning_days);
         let mut items = CertificateItems::new(self.config.files.clone());
         let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
@@ -214,7 +229,9 @@ impl Server {
             let look = || {
                 let live = registry.all();
                 live.iter().for_each(|live| expiring.warn(&live.identity));
-                items.refresh()
+                let mut items = items.refresh();
+                items.extend(crl.iter().flat_map(CrlHandle::ends));
+                items
             };
             watch.run(look, reloads).await;
         });
@@ -318,7 +335,7 @@ async fn start_endpoint(
     config: &Config,
     shards: &Shards,
     setup: EndpointSetup,
-) -> Result<(Endpoint, (EndpointKeys, Arc<RootCertStore>)), StartError> {
+) -> Result<(Endpoint, (EndpointKeys, Arc<Authorities>)), StartError> {
     let (socket, buffers) = quic::bind(config.quic, config.udp_buffer)?;
     if let Some(advice) = buffers.advice() {
         warn!("{advice}");

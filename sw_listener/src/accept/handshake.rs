@@ -22,7 +22,7 @@ use common::{
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::{
     AcceptContext,
@@ -55,6 +55,19 @@ enum HandshakeError {
 }
 
 impl HandshakeError {
+    /// What the connector is told in words.
+    fn told(&self, code: CloseCode) -> String {
+        match self {
+            Self::Denied(denial) => denial.told(),
+            Self::Closed(_)
+            | Self::Deadline
+            | Self::Alpn
+            | Self::Control(_)
+            | Self::NotHello
+            | Self::Claim(_) => code.text().to_owned(),
+        }
+    }
+
     fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Closed(_) => None,
@@ -89,13 +102,28 @@ pub(super) async fn run(
             connector::run(live, registration, control, &context).await;
         }
         Err(error) => {
-            span.in_scope(|| warn!(%error, "session refused"));
+            span.in_scope(|| refused(&error));
             if let Some(code) = error.close_code() {
-                session.close(code);
+                session.close_because(code, &error.told(code));
                 // Keeps the connection until the peer has been told.
                 session.closed().await;
             }
         }
+    }
+}
+
+fn refused(error: &HandshakeError) {
+    match error {
+        HandshakeError::Denied(denial) if denial.is_alarming() => {
+            error!(code = denial.code(), %denial, "session refused");
+        }
+        HandshakeError::Denied(denial) => warn!(code = denial.code(), %denial, "session refused"),
+        HandshakeError::Closed(_)
+        | HandshakeError::Deadline
+        | HandshakeError::Alpn
+        | HandshakeError::Control(_)
+        | HandshakeError::NotHello
+        | HandshakeError::Claim(_) => warn!(%error, "session refused"),
     }
 }
 

@@ -65,7 +65,7 @@ impl ListFinding {
 }
 
 /// The entries of one side.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Rules {
     /// Those that name one UID, certificate or number.
     exact: HashMap<Entry, Place>,
@@ -104,7 +104,7 @@ impl Rules {
 }
 
 /// The lists in force.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lists {
     /// `None`: everyone is allowed.
     allow: Option<Rules>,
