@@ -88,14 +88,13 @@ pub(super) async fn run(
 ) {
     let peer = incoming.remote_address();
     let span = info_span!("handshake", %peer);
-    let established = establish(incoming, &context).instrument(span.clone()).await;
+    // On the heap, so that the session does not keep the room that its beginning took.
+    let established = Box::pin(establish(incoming, &context).instrument(span.clone())).await;
     let session = match established {
         Ok(session) => session,
         Err(error) => return span.in_scope(|| report(&error, &context)),
     };
-    let admitted = admit(&session, seat, &context)
-        .instrument(span.clone())
-        .await;
+    let admitted = Box::pin(admit(&session, seat, &context).instrument(span.clone())).await;
     let _slot = slot.succeed();
     match admitted {
         Ok((live, registration, control)) => {

@@ -59,24 +59,26 @@ impl Denial {
 
     /// What the connector is told.
     pub fn close_code(&self) -> CloseCode {
-        match self {
-            Self::Crl(CrlFinding::Revoked { .. }) | Self::Ocsp(OcspFinding::Revoked { .. }) => {
-                CloseCode::CertificateRevoked
-            }
-            _ if self.is_definite() => CloseCode::PolicyDenied,
-            _ => CloseCode::VerifierUnavailable,
+        let revoked = matches!(
+            self,
+            Self::Crl(CrlFinding::Revoked { .. }) | Self::Ocsp(OcspFinding::Revoked { .. })
+        );
+        match (revoked, self.is_definite()) {
+            (true, _) => CloseCode::CertificateRevoked,
+            (false, true) => CloseCode::PolicyDenied,
+            (false, false) => CloseCode::VerifierUnavailable,
         }
     }
 
     /// The same in words. Files, addresses and troubles of the listener are no business of its peers.
     pub fn told(&self) -> String {
-        match self {
-            Self::List(ListFinding::Denied { .. }) => {
-                "the listener's operator has denied this certificate: ask them".to_owned()
-            }
-            Self::Scep(ScepError::OtherUid(_)) => CloseCode::PolicyDenied.text().to_owned(),
-            _ if self.is_definite() => self.to_string(),
-            _ => CloseCode::VerifierUnavailable.text().to_owned(),
+        let private = self.is_alarming() || !self.is_definite();
+        if matches!(self, Self::List(ListFinding::Denied { .. })) {
+            return "the listener's operator has denied this certificate: ask them".to_owned();
+        }
+        match private {
+            true => self.close_code().text().to_owned(),
+            false => self.to_string(),
         }
     }
 }
