@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod errors;
 pub mod ids;
 pub mod quiet;
+pub mod reload;
 pub mod session;
 pub mod shard;
 pub mod shutdown;
@@ -20,6 +21,7 @@ pub mod target;
 pub mod telemetry;
 pub mod tls;
 pub mod trouble;
+pub mod watch;
 pub mod wire;
 
 /// The version that both daemons report (`--version`, `hello`, `welcome`).

@@ -1,6 +1,7 @@
 //! One listener, for ever: dial, serve, back off, dial again.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,16 +13,20 @@ use common::{
     wire::close::Reaction,
 };
 use tokio::{
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
-use tracing::{Instrument, info, info_span, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::{
     config::ListenerAddress,
     daemon::Context,
     dial::{self, Dialled},
+    handover::{self, Current},
     link::{Ended, Link},
+    material::Material,
 };
 
 /// The first wait is at most this long.
@@ -41,8 +46,19 @@ struct Client {
     context: Arc<Context>,
     backoff: Backoff,
     trouble: Trouble,
-    /// Sessions whose listener has said goodbye and which finish their streams.
+    /// Sessions whose listener has said goodbye, or which have handed over, and which finish their streams.
     draining: JoinSet<()>,
+    /// What the next session is dialled with.
+    materials: watch::Receiver<Option<Arc<Material>>>,
+}
+
+/// A session that is being served.
+struct Serving {
+    task: JoinSet<Ended>,
+    goaway: Pin<Box<dyn Future<Output = Goaway> + Send>>,
+    handed_over: CancellationToken,
+    current: Current,
+    began: Instant,
 }
 
 /// Holds a session to the listener until the connector stops.
@@ -50,6 +66,7 @@ pub(crate) async fn run(listener: ListenerAddress, context: Arc<Context>) {
     let span = info_span!("listener", address = %listener.address);
     let mut client = Client {
         listener,
+        materials: context.material.clone(),
         context,
         backoff: Backoff::new(BACKOFF_BASE, BACKOFF_CAP),
         trouble: Trouble::default(),
@@ -66,6 +83,8 @@ impl Client {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.context.shutdown.draining() => {}
+                // With other files it may succeed at once.
+                Ok(()) = self.materials.changed() => {}
             }
         }
         while self.draining.join_next().await.is_some() {}
@@ -74,27 +93,83 @@ impl Client {
     /// Dials once, and serves if that succeeds: how long to wait before the next time.
     async fn once(&mut self) -> Duration {
         let context = self.context.clone();
+        let Some(material) = self.materials.borrow_and_update().clone() else {
+            return BACKOFF_CAP;
+        };
         let dialled = tokio::select! {
-            dialled = dial::dial(&self.listener, &context.config) => dialled,
+            dialled = dial::dial(&self.listener, &context.config, &material, None) => dialled,
             () = context.shutdown.draining() => return Duration::ZERO,
         };
         match dialled {
-            Ok(dialled) => self.serve(dialled).await,
+            Ok(dialled) => self.serve(dialled, &material).await,
             Err(error) => self.failed(&error.to_string(), error.reaction()),
         }
     }
 
-    async fn serve(&mut self, dialled: Dialled) -> Duration {
+    /// Serves a session, and those that take over from it, until one has ended.
+    async fn serve(&mut self, dialled: Dialled, material: &Material) -> Duration {
+        let wait = self.serve_all(dialled, material).await;
+        // Files that came meanwhile are no reason to dial sooner: a session was there to try them.
+        self.materials.mark_unchanged();
+        wait
+    }
+
+    async fn serve_all(&mut self, dialled: Dialled, material: &Material) -> Duration {
         self.announce(&dialled);
-        let began = Instant::now();
+        let mut serving = self.begin(dialled, material);
+        loop {
+            let Serving {
+                task,
+                goaway,
+                current,
+                began,
+                ..
+            } = &mut serving;
+            let successor =
+                handover::successor(current.clone(), self.listener.clone(), self.context.clone());
+            let (dialled, material) = tokio::select! {
+                biased;
+                Some(ended) = task.join_next() => return self.ended(ended, began.elapsed()),
+                successor = successor => successor,
+                goaway = goaway => {
+                    let lasted = began.elapsed();
+                    return self.leave(goaway, serving.task, lasted);
+                }
+            };
+            info!("the session with the new certificate takes over");
+            self.announce(&dialled);
+            let next = self.begin(dialled, &material);
+            self.retire(std::mem::replace(&mut serving, next));
+        }
+    }
+
+    fn begin(&self, dialled: Dialled, material: &Material) -> Serving {
+        let current = Current::new(&dialled, material);
         let link = Link::new(dialled);
-        let goaway = link.goaway();
+        let (goaway, handed_over) = (Box::pin(link.goaway()), link.handed_over());
         let mut task = JoinSet::new();
         task.spawn(link.run(self.context.clone()).in_current_span());
-        tokio::select! {
-            Some(ended) = task.join_next() => self.ended(ended, began.elapsed()),
-            goaway = goaway => self.leave(goaway, task, began.elapsed()),
+        Serving {
+            task,
+            goaway,
+            handed_over,
+            current,
+            began: Instant::now(),
         }
+    }
+
+    /// The session has a successor. Its streams end by themselves, whenever that is.
+    fn retire(&mut self, old: Serving) {
+        while self.draining.try_join_next().is_some() {}
+        old.handed_over.cancel();
+        let mut task = old.task;
+        let finishing = async move {
+            if let Some(Ok(ended)) = task.join_next().await {
+                debug!(cause = %ended.closed, "the session with the old certificate has ended");
+                ended.streams.wait().await;
+            }
+        };
+        self.draining.spawn(finishing.in_current_span());
     }
 
     /// The listener drains: the session finishes its streams while we look for a new one.
@@ -121,7 +196,7 @@ impl Client {
             Err(error) => return self.failed(&error.to_string(), Reaction::Retry),
         };
         self.draining.spawn(async move { streams.wait().await });
-        let by_peer = matches!(closed, Closed::ByPeer(_) | Closed::ByPeerUnknown { .. });
+        let by_peer = matches!(closed, Closed::ByPeer { .. } | Closed::ByPeerUnknown { .. });
         if !by_peer || lasted >= SUCCESS {
             self.backoff.reset();
         }

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use common::{
     descriptors,
+    reload::Reloads,
     session::quic,
     shard::Shards,
     shutdown::{Shutdown, Signals},
@@ -16,7 +17,7 @@ use common::{
 };
 use thiserror::Error;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinError, JoinSet},
 };
 use tracing::{info, warn};
@@ -24,8 +25,9 @@ use tracing::{info, warn};
 use crate::{
     client,
     config::Config,
-    dial::{self, DialError},
-    insecure, renew,
+    insecure,
+    material::{Material, MaterialError, Reloader},
+    renew,
 };
 
 /// How long the clients may take to end after their own time limits.
@@ -36,6 +38,8 @@ const JOIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) shutdown: Shutdown,
+    /// What sessions are dialled with now.
+    pub(crate) material: watch::Receiver<Option<Arc<Material>>>,
 }
 
 /// How long listeners have to hear that we are gone, after a second signal.
@@ -65,9 +69,12 @@ pub enum StartError {
 /// # Errors
 /// [`StartError::Certificates`] names every file that cannot be used, and what to do.
 pub fn check(config: &Config, occasion: Occasion) -> Result<Vec<Finding>, StartError> {
-    dial::set_up(config, occasion)
-        .map(|setup| setup.warnings)
-        .map_err(|error: DialError| StartError::Certificates(error.to_string()))
+    load(config, occasion).map(|(_, warnings)| warnings)
+}
+
+fn load(config: &Config, occasion: Occasion) -> Result<(Material, Vec<Finding>), StartError> {
+    let unusable = |error: MaterialError| StartError::Certificates(error.to_string());
+    Material::load(config, occasion).map_err(unusable)
 }
 
 /// Runs the connector until a signal ends it.
@@ -76,29 +83,35 @@ pub fn check(config: &Config, occasion: Occasion) -> Result<Vec<Finding>, StartE
 /// [`StartError`]; once it has started, only [`StartError::Fault`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
-    let warnings = check_at_start(&config)?;
+    // Before they are read, so that no change is missed.
+    let reloads = Reloads::new(config.files.paths());
+    let material = load_at_start(&config)?;
     descriptors::raise_limit();
     let signals = Signals::take().map_err(system("take over signals"))?;
     let threads = config.listeners.len().min(processors());
     let shards = Arc::new(Shards::start(threads).map_err(system("start threads"))?);
     warn_about(&config);
-    log_findings(&warnings, Role::Connector);
+    let asked = reloads.asked();
+    let (reloader, material) = Reloader::new(config.clone(), reloads, material);
     let context = Arc::new(Context {
         config,
         shutdown: Shutdown::default(),
+        material,
     });
     let mut helpers = JoinSet::new();
-    let reloads = watch::Sender::new(());
-    let (reloading, reloaded) = (context.clone(), reloads.clone());
-    helpers.spawn(signals.run(context.shutdown.clone(), move || {
-        let (context, reloaded) = (reloading.clone(), reloaded.clone());
-        async move {
-            reload(&context.config);
-            reloaded.send_replace(());
+    let mut renewing = start_renewing(&context, asked.clone(), reloader.done());
+    helpers.spawn(watch_expiry(&context.config, reloader.done()));
+    let draining = context.shutdown.clone();
+    helpers.spawn(async move {
+        tokio::select! {
+            () = reloader.run() => {}
+            () = draining.draining() => {}
         }
+    });
+    helpers.spawn(signals.run(context.shutdown.clone(), move || {
+        asked.notify_one();
+        std::future::ready(())
     }));
-    helpers.spawn(watch_expiry(&context.config, reloads.subscribe()));
-    let mut renewing = start_renewing(&context, &reloads);
     let turning = shards.clone();
     helpers.spawn(systemd::feed_watchdog(move || {
         let shards = turning.clone();
@@ -115,13 +128,17 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 }
 
 /// Files that a renewal may mend do not keep the connector from starting.
-fn check_at_start(config: &Config) -> Result<Vec<Finding>, StartError> {
-    match check(config, Occasion::Start) {
+fn load_at_start(config: &Config) -> Result<Option<Material>, StartError> {
+    match load(config, Occasion::Start) {
+        Ok((material, warnings)) => {
+            log_findings(&warnings, Role::Connector);
+            Ok(Some(material))
+        }
         Err(error) if config.renew.is_some() => {
             warn!(%error, "the certificate files cannot be used: renew.command runs");
-            Ok(Vec::new())
+            Ok(None)
         }
-        checked => checked,
+        Err(error) => Err(error),
     }
 }
 
@@ -131,16 +148,15 @@ fn watch_expiry(config: &Config, reloads: watch::Receiver<()>) -> impl Future<Ou
     async move { watch.run(|| items.refresh(), reloads).await }
 }
 
-fn start_renewing(context: &Arc<Context>, reloads: &watch::Sender<()>) -> JoinSet<()> {
+fn start_renewing(
+    context: &Arc<Context>,
+    asked: Arc<Notify>,
+    reloads: watch::Receiver<()>,
+) -> JoinSet<()> {
     let mut task = JoinSet::new();
     if let Some(renew) = context.config.renew.clone() {
-        let (renewed, reloaded) = (context.clone(), reloads.clone());
-        let renewed = move || {
-            reload(&renewed.config);
-            reloaded.send_replace(());
-        };
-        let receiver = reloads.subscribe();
-        task.spawn(renew::run(renew, context.clone(), renewed, receiver));
+        let renewed = move || asked.notify_one();
+        task.spawn(renew::run(renew, context.clone(), renewed, reloads));
     }
     task
 }
@@ -213,21 +229,6 @@ fn warn_about(config: &Config) {
         }
         Err(error) => warn!(%error, "UDP is not available for now"),
     }
-}
-
-/// Every dial reads the certificate files anew; this only says early whether the next one will succeed.
-fn reload(config: &Config) {
-    systemd::reloading();
-    match check(config, Occasion::Replace) {
-        Ok(warnings) => {
-            log_findings(&warnings, Role::Connector);
-            info!("the certificate files are in order; the next session uses them");
-        }
-        Err(error) => {
-            warn!(%error, "the certificate files cannot be used; the running sessions stay")
-        }
-    }
-    systemd::ready("serving");
 }
 
 fn processors() -> usize {

@@ -3,22 +3,20 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use common::{
+    ids::SessionId,
     session::{
         Closed, FrameIoError, RecvHalf, SendHalf, Session,
-        quic::{self, BindError, TransportSettings},
+        quic::{self, BindError},
         read_frame, write_frame,
     },
     target::Host,
-    tls::{self, Demands, Finding, LoadErrors, Occasion, Role, TlsError},
     wire::{
         Protocol,
-        close::Reaction,
+        close::{CloseCode, Reaction},
         control::{Hello, Message, PROTOCOL_VERSION, Welcome},
     },
 };
@@ -27,7 +25,10 @@ use thiserror::Error;
 use tokio::{net::lookup_host, time::timeout};
 use tracing::{debug, warn};
 
-use crate::config::{Config, ListenerAddress};
+use crate::{
+    config::{Config, ListenerAddress},
+    material::Material,
+};
 
 /// How long the QUIC handshake with one address may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -41,13 +42,6 @@ pub(crate) enum DialError {
     Resolve { name: String, source: io::Error },
     #[error("{0} has no address")]
     NoAddress(String),
-    #[error(transparent)]
-    Load(#[from] LoadErrors),
-    #[error("{}: {source}", .certificate.display())]
-    Tls {
-        certificate: PathBuf,
-        source: TlsError,
-    },
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot make a QUIC endpoint: {0}")]
@@ -68,12 +62,17 @@ pub(crate) enum DialError {
 }
 
 impl DialError {
+    /// Whether the listener refused us because the UID has a session.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        let code = Some(CloseCode::DuplicateUid);
+        matches!(self, Self::Closed { source, .. } if source.peer_code() == code)
+    }
+
     /// What to do about it.
     pub(crate) fn reaction(&self) -> Reaction {
         match self {
             Self::Closed { source, .. } => source.reaction(),
-            // A file that cannot be used may be replaced at any moment, but not by trying often.
-            Self::Load(_) | Self::Tls { .. } | Self::Protocol { .. } => Reaction::RetrySlowly,
+            Self::Protocol { .. } => Reaction::RetrySlowly,
             Self::Resolve { .. }
             | Self::NoAddress(_)
             | Self::Bind(_)
@@ -93,41 +92,8 @@ pub(crate) struct Dialled {
     pub(crate) control: Option<(SendHalf, RecvHalf, Welcome)>,
 }
 
-/// The TLS side of a dial, and what somebody should look at in the certificate files.
-pub(crate) struct ClientSetup {
-    pub(crate) client: quinn::ClientConfig,
-    pub(crate) warnings: Vec<Finding>,
-}
-
-/// Reads the certificate files, judges them, and makes the TLS side of a dial.
-///
-/// # Errors
-/// [`DialError::Load`] or [`DialError::Tls`].
-pub(crate) fn set_up(config: &Config, occasion: Occasion) -> Result<ClientSetup, DialError> {
-    let files = &config.files;
-    let demands = Demands {
-        role: Role::Connector,
-        occasion,
-        names: &[],
-        tls: &config.tls,
-    };
-    let loaded = files.load(&demands, SystemTime::now())?;
-    let (policy, checks) = (&config.tls, &config.listener_checks);
-    let legacy = config.legacy_protocol;
-    let crypto = tls::client_config(loaded.credentials, loaded.ca, policy, checks, legacy)
-        .map_err(|source| DialError::Tls {
-            certificate: files.chain.clone(),
-            source,
-        })?;
-    let mut client = quinn::ClientConfig::new(Arc::new(crypto));
-    client.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
-    Ok(ClientSetup {
-        client,
-        warnings: loaded.warnings,
-    })
-}
-
-/// Tries every address of a listener until one accepts.
+/// Tries every address of a listener until one accepts. `replaces` is the session to that listener which the new one
+/// shall take over from.
 ///
 /// # Errors
 /// The [`DialError`] of the last address.
@@ -137,13 +103,13 @@ pub(crate) fn set_up(config: &Config, occasion: Occasion) -> Result<ClientSetup,
 pub(crate) async fn dial(
     listener: &ListenerAddress,
     config: &Config,
+    material: &Material,
+    replaces: Option<SessionId>,
 ) -> Result<Dialled, DialError> {
-    // What the files are warned of was told at the start.
-    let client = set_up(config, Occasion::Start)?.client;
     let mut last = DialError::NoAddress(listener.address.to_string());
     for address in resolve(listener).await? {
         debug!(%address, "dialling");
-        match dial_address(address, listener, client.clone(), config).await {
+        match dial_address(address, listener, material, config, replaces).await {
             Ok(dialled) => return Ok(dialled),
             // A listener that said no is more telling than an address without an answer.
             Err(error) if last.reaction() != Reaction::RetrySlowly => last = error,
@@ -174,12 +140,12 @@ pub(crate) async fn resolve(listener: &ListenerAddress) -> Result<Vec<SocketAddr
 pub(crate) async fn shake_hands(
     address: SocketAddr,
     listener: &ListenerAddress,
-    client: quinn::ClientConfig,
+    material: &Material,
     config: &Config,
 ) -> Result<(Endpoint, quinn::Connection), DialError> {
     let endpoint = endpoint(address, config)?;
     let connecting = endpoint
-        .connect_with(client, address, &listener.name)
+        .connect_with(material.client().clone(), address, &listener.name)
         .map_err(|source| DialError::Connect { address, source })?;
     let connection = timeout(HANDSHAKE_LIMIT, connecting)
         .await
@@ -194,10 +160,11 @@ pub(crate) async fn shake_hands(
 async fn dial_address(
     address: SocketAddr,
     listener: &ListenerAddress,
-    client: quinn::ClientConfig,
+    material: &Material,
     config: &Config,
+    replaces: Option<SessionId>,
 ) -> Result<Dialled, DialError> {
-    let (endpoint, connection) = shake_hands(address, listener, client, config).await?;
+    let (endpoint, connection) = shake_hands(address, listener, material, config).await?;
     let protocol = quic::negotiated(&connection).ok_or_else(|| DialError::Protocol {
         address,
         what: "the listener agreed on no protocol".to_owned(),
@@ -208,7 +175,7 @@ async fn dial_address(
             warn!(%address, "the listener speaks protocol 1 (socket-warp 1.x): half-closed transfers cannot be carried");
             None
         }
-        Protocol::V2 => Some(greet(&session, address).await?),
+        Protocol::V2 => Some(greet(&session, address, replaces).await?),
     };
     Ok(Dialled {
         session,
@@ -234,8 +201,9 @@ fn endpoint(address: SocketAddr, config: &Config) -> Result<Endpoint, DialError>
 async fn greet(
     session: &Session,
     address: SocketAddr,
+    replaces: Option<SessionId>,
 ) -> Result<(SendHalf, RecvHalf, Welcome), DialError> {
-    let error = match timeout(WELCOME_LIMIT, say_hello(session)).await {
+    let error = match timeout(WELCOME_LIMIT, say_hello(session, replaces)).await {
         Ok(Ok(control)) => return Ok(control),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the listener did not welcome us in time".to_owned(),
@@ -250,12 +218,19 @@ async fn greet(
     }
 }
 
-async fn say_hello(session: &Session) -> Result<(SendHalf, RecvHalf, Welcome), FrameIoError> {
+async fn say_hello(
+    session: &Session,
+    replaces: Option<SessionId>,
+) -> Result<(SendHalf, RecvHalf, Welcome), FrameIoError> {
     let (mut send, mut recv) = session
         .open_stream()
         .await
         .map_err(common::session::StreamError::from)?;
-    write_frame(&mut send, &Message::Hello(introduction())).await?;
+    let hello = Hello {
+        replaces,
+        ..introduction()
+    };
+    write_frame(&mut send, &Message::Hello(hello)).await?;
     match read_frame(&mut recv).await? {
         Message::Welcome(welcome) => Ok((send, recv, welcome)),
         Message::Hello(_)
@@ -275,6 +250,7 @@ pub(crate) fn introduction() -> Hello {
         software: common::VERSION.to_owned(),
         hostname: hostname(),
         capabilities: Vec::new(),
+        replaces: None,
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Link {
     endpoint: Endpoint,
     control: Option<ControlHandle>,
     task: Option<ControlLoop>,
+    handed_over: CancellationToken,
 }
 
 /// A session that has ended.
@@ -46,6 +47,7 @@ impl Link {
             endpoint: dialled.endpoint,
             control,
             task,
+            handed_over: CancellationToken::new(),
         }
     }
 
@@ -58,6 +60,11 @@ impl Link {
                 None => std::future::pending().await,
             }
         }
+    }
+
+    /// To be cancelled when another session has taken over: this one then ends with its last stream.
+    pub(crate) fn handed_over(&self) -> CancellationToken {
+        self.handed_over.clone()
     }
 
     /// Serves until the session has ended, or we have drained.
@@ -83,6 +90,7 @@ impl Link {
             }
             closed = self.take_streams(&streams, &cut, &context) => closed,
             () = self.drain(&streams, &context) => Closed::Locally,
+            () = self.finish(&streams) => Closed::Locally,
         };
         streams.close();
         if closed == Closed::Locally {
@@ -113,6 +121,22 @@ impl Link {
                 Err(closed) => return closed,
             }
         }
+    }
+
+    /// Completes when another session has taken over and all streams of this one have ended, however long they take.
+    async fn finish(&self, streams: &TaskTracker) {
+        self.handed_over.cancelled().await;
+        let Some(control) = &self.control else {
+            return std::future::pending().await;
+        };
+        control.goaway(Goaway {
+            reason: "another session of this connector has taken over".to_owned(),
+            reconnect_after: Duration::ZERO,
+        });
+        // The listener's answer: it opens no more streams on this session, because all that it has opened have ended.
+        control.peer_goes_away().await;
+        streams.close();
+        streams.wait().await;
     }
 
     /// Completes when we are stopping and our streams have ended, or their time is up.

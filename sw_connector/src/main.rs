@@ -13,8 +13,8 @@ use sw_connector::{
 
 /// Dials out to the listener over QUIC with mutual TLS, stays connected, and dials local TCP targets on request.
 ///
-/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once. `sw_connector doctor` says what is wrong when
-/// there is no session.
+/// Without a command it runs until SIGTERM; a second SIGTERM ends it at once, SIGHUP re-reads the certificates. `sw_connector
+/// doctor` says what is wrong when there is no session.
 #[derive(Parser)]
 #[command(version, after_help = help())]
 struct Cli {

@@ -19,6 +19,10 @@ use crate::{
 /// How long connectors wait before they come back after a drain: the time that a restart takes.
 const COME_BACK: Duration = Duration::from_millis(500);
 
+/// How long a connector may take to end a session that has handed over and carries nothing any more: slow targets may
+/// still be taking what it has received.
+const LAST_BYTES: Duration = Duration::from_secs(300);
+
 /// Time between two looks at the streams of a drained session.
 const LOOK: Duration = Duration::from_secs(1);
 /// After so many looks without a stream it is ended.
@@ -51,9 +55,10 @@ async fn serve(
             None => std::future::pending().await,
         }
     };
-    let mut registration = Some(registration);
-    let mut told = false;
-    tokio::pin!(control);
+    let (mut left, mut told) = (false, false);
+    let finishing = finish(&live);
+    let denied = context.policy.watch(&live.session);
+    tokio::pin!(control, finishing, denied);
     let closed = loop {
         tokio::select! {
             closed = live.session.closed() => break closed,
@@ -64,12 +69,23 @@ async fn serve(
                 }
                 break live.session.closed().await;
             }
-            goaway = peer_goes_away(&live), if registration.is_some() => {
-                info!(reason = ?goaway.reason, "the connector drains: no new streams");
-                registration = None;
+            goaway = peer_goes_away(&live), if !left => {
+                left = true;
+                registration.retire();
+                if live.handed_over.is_cancelled() {
+                    info!("handed over: the session finishes its streams");
+                } else {
+                    info!(reason = ?goaway.reason, "the connector drains: no new streams");
+                }
             }
-            () = streams_ended(&live), if registration.is_none() => {
+            denial = &mut denied => {
+                warn!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+                live.session.close_because(denial.close_code(), &denial.told());
+                break live.session.closed().await;
+            }
+            () = &mut finishing, if left => {
                 live.session.close(CloseCode::Closed);
+                break live.session.closed().await;
             }
             () = context.shutdown.draining(), if !told => {
                 told = true;
@@ -87,6 +103,28 @@ async fn peer_goes_away(live: &LiveSession) -> Goaway {
         Some(control) => control.peer_goes_away().await,
         None => std::future::pending().await,
     }
+}
+
+/// Completes when a session whose connector has said goodbye should have ended, and has not.
+async fn finish(live: &LiveSession) {
+    if live.handed_over.is_cancelled() {
+        hand_over(live).await;
+    } else {
+        streams_ended(live).await;
+    }
+}
+
+/// The connector has its new session: when this one has no streams, it never gets one again, and the connector is told to
+/// end it.
+async fn hand_over(live: &LiveSession) {
+    live.traffic.seal().await;
+    if let Some(control) = &live.control {
+        control.goaway(Goaway {
+            reason: "handed over".to_owned(),
+            reconnect_after: Duration::ZERO,
+        });
+    }
+    tokio::time::sleep(LAST_BYTES).await;
 }
 
 /// The connector ends a drained session itself; one that stays although it carries nothing is ended here.

@@ -47,6 +47,8 @@ pub struct Identity {
     pub uid: Uid,
     /// The serial number, hexadecimal with colons.
     pub serial: String,
+    /// The start of its validity, seconds since 1970.
+    pub not_before: i64,
     /// The end of its validity, seconds since 1970.
     pub not_after: i64,
     /// SHA-256 of the certificate, hexadecimal.
@@ -97,6 +99,7 @@ pub fn read(leaf: &[u8], source: UidSource) -> Result<Identity, IdentityError> {
     Ok(Identity {
         uid: read_uid(&certificate, source)?,
         serial: certificate.raw_serial_as_string(),
+        not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
         fingerprint: digest.as_ref().iter().map(|b| format!("{b:02x}")).collect(),
     })

@@ -13,6 +13,8 @@ pub mod opening;
 pub mod pki;
 pub mod policy;
 pub mod registry;
+pub mod reload;
 pub mod server;
 pub mod store;
+pub mod succession;
 pub mod traffic;

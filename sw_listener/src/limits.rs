@@ -11,8 +11,8 @@ const RESERVED: usize = 512;
 /// How many streams there may be.
 #[derive(Debug, Clone)]
 pub struct StreamLimits {
-    /// Of one UID.
-    pub per_uid: usize,
+    /// Of one UID, whose sessions share them.
+    pub per_uid: Places,
     /// In all.
     pub in_all: Places,
 }
@@ -31,21 +31,41 @@ pub struct StreamSlot(Arc<AtomicUsize>);
 impl StreamLimits {
     /// The limits of the settings, and of the descriptors that the process may open.
     pub fn new(per_uid: usize, in_all: usize, descriptors: Option<u64>) -> Self {
+        Self {
+            per_uid: Places::new(per_uid),
+            in_all: Places::new(in_all.min(Self::possible(descriptors))),
+        }
+    }
+
+    /// How many streams the descriptors that the process may open are enough for.
+    pub fn possible(descriptors: Option<u64>) -> usize {
         let descriptors = descriptors.map_or(usize::MAX, |count| {
             usize::try_from(count).unwrap_or(usize::MAX)
         });
-        let for_clients = descriptors.saturating_sub(RESERVED).max(descriptors / 4);
+        descriptors.saturating_sub(RESERVED).max(descriptors / 4)
+    }
+
+    /// The limits of a session: its UID's places are its own, or those of the session that has held the UID so far.
+    pub fn of_uid(&self, before: Option<&Self>) -> Self {
+        let per_uid = match before {
+            Some(before) => before.per_uid.clone(),
+            None => Places::new(self.per_uid.limit),
+        };
         Self {
             per_uid,
-            in_all: Places {
-                taken: Arc::default(),
-                limit: in_all.min(for_clients),
-            },
+            in_all: self.in_all.clone(),
         }
     }
 }
 
 impl Places {
+    fn new(limit: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            limit,
+        }
+    }
+
     /// Whether every place is taken.
     pub fn is_full(&self) -> bool {
         self.taken.load(Relaxed) >= self.limit
@@ -73,6 +93,15 @@ mod tests {
         assert_eq!(StreamLimits::new(1, 50_000, None).in_all.limit, 50_000);
         assert_eq!(StreamLimits::new(1, 50_000, Some(4096)).in_all.limit, 3584);
         assert_eq!(StreamLimits::new(1, 50_000, Some(64)).in_all.limit, 16);
+    }
+
+    #[test]
+    fn a_uid_has_its_places_once_whatever_session_it_has() {
+        let limits = StreamLimits::new(1, 10, None);
+        let first = limits.of_uid(None);
+        let _slot = first.per_uid.enter();
+        assert!(limits.of_uid(Some(&first)).per_uid.is_full());
+        assert!(!limits.of_uid(None).per_uid.is_full());
     }
 
     #[test]

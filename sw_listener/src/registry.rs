@@ -1,4 +1,7 @@
 //! The registry: which session a UID has now. At most one, and only one that holds a [`Permit`].
+//!
+//! Sessions that take no new streams but finish their own are *retired*: those that have handed over to a successor, and
+//! those that their connector drains. They stay here for as long as they live, for whoever judges or closes sessions.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,9 +15,17 @@ use common::{
     shard::Seat,
     wire::control::Hello,
 };
+use thiserror::Error;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use crate::{identity::Identity, limits::StreamLimits, policy::Permit, traffic::Traffic};
+use crate::{
+    identity::Identity, limits::StreamLimits, policy::Permit, succession::Succession,
+    traffic::Traffic,
+};
+
+/// Retired sessions that a UID may have when another one is to hand over: each holds a connection and its streams.
+pub const MAX_RETIRED: usize = 8;
 
 /// A session with all that the listener knows of it.
 #[derive(Debug)]
@@ -37,6 +48,8 @@ pub struct LiveSession {
     pub traffic: Arc<Traffic>,
     /// How many they may be.
     pub limits: StreamLimits,
+    /// Cancelled when it has handed over to a successor.
+    pub handed_over: CancellationToken,
 }
 
 impl LiveSession {
@@ -64,6 +77,7 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct State {
     sessions: HashMap<Uid, Arc<LiveSession>>,
+    retired: HashMap<Uid, Vec<Arc<LiveSession>>>,
     changed: HashSet<Uid>,
 }
 
@@ -82,6 +96,23 @@ pub struct Occupied {
     pub holder: Arc<LiveSession>,
     /// The permit, for the next try.
     pub permit: Permit,
+}
+
+/// Why a session did not take over from another.
+#[derive(Debug, Error)]
+pub enum HandOverError {
+    /// The other session does not hold the UID any more.
+    #[error("the session that was to hand over has lost the UID")]
+    Gone(Permit),
+    /// Too many sessions of the UID have not finished their streams.
+    #[error("{MAX_RETIRED} earlier sessions of the UID have not finished their streams yet")]
+    Full,
+}
+
+impl State {
+    fn retire(&mut self, uid: &Uid, live: Arc<LiveSession>) {
+        self.retired.entry(uid.clone()).or_default().push(live);
+    }
 }
 
 impl Registry {
@@ -122,6 +153,39 @@ impl Registry {
         })
     }
 
+    /// Registers a session in place of the one that it succeeds, which is retired.
+    ///
+    /// # Errors
+    /// [`HandOverError`].
+    pub fn hand_over(
+        self: &Arc<Self>,
+        permit: Permit,
+        live: &Arc<LiveSession>,
+        succession: &Succession,
+    ) -> Result<Registration, HandOverError> {
+        let uid = succession.uid().clone();
+        let mut state = self.lock();
+        let holder = state.sessions.get(&uid);
+        let old = holder.filter(|holder| holder.id == succession.from());
+        let Some(old) = old.filter(|_| permit.identity().uid == uid).cloned() else {
+            return Err(HandOverError::Gone(permit));
+        };
+        if state.retired.get(&uid).map_or(0, Vec::len) >= MAX_RETIRED {
+            return Err(HandOverError::Full);
+        }
+        state.sessions.insert(uid.clone(), live.clone());
+        state.retire(&uid, old.clone());
+        state.changed.insert(uid.clone());
+        drop(state);
+        old.handed_over.cancel();
+        self.changed.notify_one();
+        Ok(Registration {
+            registry: self.clone(),
+            uid,
+            id: live.id,
+        })
+    }
+
     /// The session of a UID.
     pub fn get(&self, uid: &Uid) -> Option<Arc<LiveSession>> {
         self.lock().sessions.get(uid).cloned()
@@ -132,6 +196,18 @@ impl Registry {
         let mut all: Vec<_> = self.lock().sessions.values().cloned().collect();
         all.sort_by(|a, b| a.uid().cmp(b.uid()));
         all
+    }
+
+    /// The retired sessions of a UID, the oldest first.
+    pub fn retired(&self, uid: &Uid) -> Vec<Arc<LiveSession>> {
+        self.lock().retired.get(uid).cloned().unwrap_or_default()
+    }
+
+    /// All sessions, retired ones included.
+    pub fn everyone(&self) -> Vec<Arc<LiveSession>> {
+        let state = self.lock();
+        let retired = state.retired.values().flatten();
+        state.sessions.values().chain(retired).cloned().collect()
     }
 
     /// Waits for changes: the UIDs whose session has come, gone or been replaced since the last call.
@@ -149,18 +225,45 @@ impl Registry {
     }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
+impl Registration {
+    /// Retires the session: the UID is free, while the session goes on.
+    pub fn retire(&self) {
         let mut state = self.registry.lock();
-        let ours = state
-            .sessions
-            .get(&self.uid)
-            .is_some_and(|live| live.id == self.id);
-        if ours {
-            state.sessions.remove(&self.uid);
-            state.changed.insert(self.uid.clone());
-        }
+        let Some(live) = self.take(&mut state) else {
+            return;
+        };
+        state.retire(&self.uid, live);
         drop(state);
         self.registry.changed.notify_one();
     }
+
+    /// Takes the UID from the session, if it has it.
+    fn take(&self, state: &mut State) -> Option<Arc<LiveSession>> {
+        let live = state.sessions.get(&self.uid)?;
+        if live.id != self.id {
+            return None;
+        }
+        state.changed.insert(self.uid.clone());
+        state.sessions.remove(&self.uid)
+    }
 }
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut state = self.registry.lock();
+        let live = self.take(&mut state);
+        if let Some(retired) = state.retired.get_mut(&self.uid) {
+            retired.retain(|live| live.id != self.id);
+            if retired.is_empty() {
+                state.retired.remove(&self.uid);
+            }
+        }
+        drop(state);
+        if live.is_some() {
+            self.registry.changed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

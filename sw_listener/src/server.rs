@@ -5,7 +5,8 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use common::{
     descriptors,
     quiet::Quiet,
-    session::quic::{self, BindError},
+    reload::Reloads,
+    session::quic::{self, BindError, EndpointKeys},
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
@@ -18,7 +19,12 @@ use common::{
 };
 use quinn::{Endpoint, VarInt};
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
@@ -32,8 +38,9 @@ use crate::{
     config::Config,
     limits::StreamLimits,
     opening::{Manager, ManagerHandle, Streams},
-    policy::{Policy, fetch::FetchError},
+    policy::{self, Policy, PolicyError, chain::Authorities, crl::CrlHandle},
     registry::Registry,
+    reload::Reloader,
     store::{FileStore, Store, StoreError},
 };
 
@@ -60,9 +67,9 @@ pub enum StartError {
     /// The openings cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No client for the servers that know of certificates.
+    /// The rules cannot be put into force.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Policy(#[from] PolicyError),
     /// A task ended that should not have; the log says which.
     #[error("a fault of sw_listener: one of its tasks has ended")]
     Fault,
@@ -84,6 +91,7 @@ fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
 struct Server {
     config: Config,
     shutdown: Shutdown,
+    asked_to_reload: Vec<Arc<Notify>>,
     shards: Arc<Shards>,
     endpoint: Endpoint,
     registry: Arc<Registry>,
@@ -104,15 +112,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let signals = Signals::take().map_err(system("take over signals"))?;
     let mut server = Server::start(config, descriptors).await?;
     let shutdown = server.shutdown.clone();
-    let (config, endpoint) = (server.config.clone(), server.endpoint.clone());
-    let reloads = watch::Sender::new(());
-    server.watch_expiry(reloads.subscribe());
+    let asked = server.asked_to_reload.clone();
     server.tasks.spawn(signals.run(shutdown, move || {
-        let (config, endpoint, reloads) = (config.clone(), endpoint.clone(), reloads.clone());
-        async move {
-            reload(&config, &endpoint);
-            reloads.send_replace(());
-        }
+        asked.iter().for_each(|asked| asked.notify_one());
+        std::future::ready(())
     }));
     let shards = server.shards.clone();
     server.tasks.spawn(systemd::feed_watchdog(move || {
@@ -134,40 +137,48 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Reads the certificate files again; new handshakes use them. Bad files leave the old ones in force.
-fn reload(config: &Config, endpoint: &Endpoint) {
-    systemd::reloading();
-    match set_up(config, Occasion::Replace) {
-        Ok(EndpointSetup {
-            server, warnings, ..
-        }) => {
-            log_findings(&warnings, Role::Listener);
-            endpoint.set_server_config(Some(server));
-            info!("certificates reloaded; running sessions stay as they are");
-        }
-        Err(error) => error!(%error, "certificates not reloaded, the old ones stay in force"),
-    }
-    systemd::ready("serving");
-}
-
 impl Server {
     async fn start(config: Config, descriptors: Option<u64>) -> Result<Self, StartError> {
         let shards = Shards::start(config.threads).map_err(system("start threads"))?;
         let shards = Arc::new(shards);
+        // Before they are read, so that no change is missed.
+        let reloads = Reloads::new(config.files.paths());
         let setup = set_up(&config, Occasion::Start)?;
         log_findings(&setup.warnings, Role::Listener);
         let registry = Arc::new(Registry::default());
         let (manager, openings) = start_openings(&config, registry.clone())?;
         let api = bind_api(config.api.address).await?;
-        let policy = Policy::new(config.policy.clone())?;
         if config.files.permissions == KeyPermissions::AllowInsecure {
             warn!(
                 "allow_insecure_key_permissions is set: others may be able to read the private key"
             );
         }
-        let endpoint = start_endpoint(&config, &shards, setup).await?;
+        let mut asked_to_reload = vec![reloads.asked()];
+        let shutdown = Shutdown::default();
+        let (endpoint, started) = start_endpoint(&config, &shards, setup).await?;
+        let reloader = Reloader::new(
+            config.clone(),
+            reloads,
+            endpoint.clone(),
+            started,
+            shutdown.clone(),
+        );
+        let policy::Started {
+            policy,
+            keeper,
+            crl_keeper,
+            crl,
+        } = policy::start(
+            config.policy.clone(),
+            config.state_dir.clone(),
+            &config.tls,
+            reloader.authorities(),
+        )
+        .await?;
+        asked_to_reload.push(keeper.asked());
         let mut server = Self {
-            shutdown: Shutdown::default(),
+            shutdown,
+            asked_to_reload,
             shards,
             endpoint,
             registry,
@@ -180,6 +191,12 @@ impl Server {
             config,
         };
         server.tasks.spawn(manager.run());
+        server.watch_expiry(reloader.done(), crl);
+        server.tasks.spawn(keeper.run());
+        if let Some(crl_keeper) = crl_keeper {
+            server.tasks.spawn(crl_keeper.run());
+        }
+        server.tasks.spawn(reloader.run());
         server.serve_api(api);
         server.accept_connectors(policy, descriptors);
         Ok(server)
@@ -204,7 +221,7 @@ impl Server {
     }
 
     /// Reports what ends soon: our own files, and the certificates of live sessions.
-    fn watch_expiry(&mut self, reloads: watch::Receiver<()>) {
+    fn watch_expiry(&mut self, reloads: watch::Receiver<()>, crl: Option<CrlHandle>) {
         let watch = Watch::new(self.config.expiry_warning_days);
         let mut items = CertificateItems::new(self.config.files.clone());
         let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
@@ -212,7 +229,9 @@ impl Server {
             let look = || {
                 let live = registry.all();
                 live.iter().for_each(|live| expiring.warn(&live.identity));
-                items.refresh()
+                let mut items = items.refresh();
+                items.extend(crl.iter().flat_map(CrlHandle::ends));
+                items
             };
             watch.run(look, reloads).await;
         });
@@ -260,7 +279,7 @@ impl Server {
         self.drain(&streams).await;
         streams.cut();
         let code = CloseCode::Draining;
-        for live in self.registry.all() {
+        for live in self.registry.everyone() {
             live.session.close(code);
         }
         let number = VarInt::from_u32(code.number());
@@ -316,21 +335,27 @@ async fn start_endpoint(
     config: &Config,
     shards: &Shards,
     setup: EndpointSetup,
-) -> Result<Endpoint, StartError> {
+) -> Result<(Endpoint, (EndpointKeys, Arc<Authorities>)), StartError> {
     let (socket, buffers) = quic::bind(config.quic, config.udp_buffer)?;
     if let Some(advice) = buffers.advice() {
         warn!("{advice}");
     }
-    let EndpointSetup { server, keys, .. } = setup;
+    let EndpointSetup {
+        server,
+        keys,
+        authorities,
+        ..
+    } = setup;
+    let own = keys.endpoint_config();
     let transport = config.transport.clone();
-    let starting = shards.first().spawn(async move {
-        quic::endpoint(socket, keys.endpoint_config(), Some(server), &transport)
-    });
+    let starting = shards
+        .first()
+        .spawn(async move { quic::endpoint(socket, own, Some(server), &transport) });
     let endpoint = starting
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(system("start the QUIC endpoint"))?;
     let address = endpoint.local_addr().unwrap_or(config.quic);
     info!(%address, version = common::VERSION, "listening for connectors");
-    Ok(endpoint)
+    Ok((endpoint, (keys, authorities)))
 }

@@ -9,18 +9,21 @@ use std::{
 };
 
 use common::splice::Meter;
+use tokio::sync::Notify;
 
 /// Streams and their bytes.
 #[derive(Debug, Default)]
 pub struct Traffic {
     total: AtomicU64,
     state: Mutex<State>,
+    empty: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     running: HashMap<u64, Arc<Meter>>,
     ended: Bytes,
+    sealed: bool,
 }
 
 /// Bytes in both directions.
@@ -53,13 +56,35 @@ impl Traffic {
             .expect("nothing panics while it holds this lock")
     }
 
-    /// Counts a stream from now on.
-    pub fn enter(self: &Arc<Self>, meter: Arc<Meter>) -> Running {
+    /// Counts a stream from now on; `None` when it is sealed.
+    pub fn enter(self: &Arc<Self>, meter: &Arc<Meter>) -> Option<Running> {
+        let mut state = self.lock();
+        if state.sealed {
+            return None;
+        }
         let number = self.total.fetch_add(1, Relaxed);
-        self.lock().running.insert(number, meter);
-        Running {
+        state.running.insert(number, meter.clone());
+        Some(Running {
             traffic: self.clone(),
             number,
+        })
+    }
+
+    /// Waits for a moment without a stream: from then on there will be none.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn seal(&self) {
+        loop {
+            let empty = self.empty.notified();
+            {
+                let mut state = self.lock();
+                if state.running.is_empty() {
+                    state.sealed = true;
+                    return;
+                }
+            }
+            empty.await;
         }
     }
 
@@ -97,6 +122,11 @@ impl Drop for Running {
         if let Some(meter) = state.running.remove(&self.number) {
             state.ended.add(&meter);
         }
+        let empty = state.running.is_empty();
+        drop(state);
+        if empty {
+            self.traffic.empty.notify_waiters();
+        }
     }
 }
 
@@ -107,12 +137,30 @@ mod tests {
     #[test]
     fn streams_count_while_they_run_and_afterwards() {
         let traffic = Arc::new(Traffic::default());
-        let first = traffic.enter(Arc::default());
-        let second = traffic.enter(Arc::default());
+        let first = traffic.enter(&Arc::default()).unwrap();
+        let second = traffic.enter(&Arc::default()).unwrap();
         assert_eq!((first.number(), second.number()), (0, 1));
         assert_eq!((traffic.running(), traffic.total()), (2, 2));
         drop(first);
         assert_eq!((traffic.running(), traffic.total()), (1, 2));
         assert_eq!(traffic.bytes(), Bytes::default());
+    }
+
+    #[tokio::test]
+    async fn it_is_sealed_when_the_last_stream_has_ended() {
+        let traffic = Arc::new(Traffic::default());
+        let first = traffic.enter(&Arc::default()).unwrap();
+        let sealing = tokio::spawn({
+            let traffic = traffic.clone();
+            async move { traffic.seal().await }
+        });
+        tokio::task::yield_now().await;
+        let second = traffic.enter(&Arc::default()).unwrap();
+        drop(first);
+        tokio::task::yield_now().await;
+        assert!(!sealing.is_finished());
+        drop(second);
+        sealing.await.unwrap();
+        assert!(traffic.enter(&Arc::default()).is_none());
     }
 }

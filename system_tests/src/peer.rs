@@ -18,7 +18,7 @@ use rustls::{
     ClientConfig, NamedGroup, RootCertStore,
     client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue},
     crypto::aws_lc_rs,
-    pki_types::ServerName,
+    pki_types::{CertificateDer, ServerName},
     version::TLS13,
 };
 use serde_json::{Value, json};
@@ -152,6 +152,16 @@ impl Peer {
             ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
             other => panic!("the listener's close expected, not {other}"),
         }
+    }
+
+    /// The certificate that the listener showed.
+    ///
+    /// # Panics
+    /// When it showed none.
+    pub fn listener_leaf(&self) -> Vec<u8> {
+        let shown = self.connection.peer_identity().expect("a certificate");
+        let chain = shown.downcast::<Vec<CertificateDer<'static>>>();
+        chain.expect("a chain").remove(0).to_vec()
     }
 
     /// How many session tickets the listener has sent.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use aws_lc_rs::digest;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SigningKey,
@@ -76,6 +77,13 @@ impl Ca {
     /// For a connector with this UID.
     pub fn client(&self, uid: &str) -> Issued {
         self.sign(client_params(&[(DnType::CommonName, uid)]))
+    }
+
+    /// For a connector, valid since so many seconds.
+    pub fn client_since(&self, uid: &str, seconds: i64) -> Issued {
+        let mut params = client_params(&[(DnType::CommonName, uid)]);
+        params.not_before = OffsetDateTime::now_utc() - Duration::seconds(seconds);
+        self.sign(params)
     }
 
     /// For a connector, with a subject of these attributes.
@@ -180,6 +188,12 @@ impl Issued {
             pem::encode(&pem::Pem::new("CERTIFICATE", der.to_vec())).replace("\r\n", "\n")
         };
         self.chain.iter().map(pem).collect()
+    }
+
+    /// SHA-256 of the leaf, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, &self.chain[0]);
+        digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// The key, PEM.

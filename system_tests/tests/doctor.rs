@@ -207,7 +207,7 @@ fn the_listeners_rules_say_no() {
     report.expect(
         "admission",
         "fail",
-        &["rules refuse", "sw_listener doctor --certificate"],
+        &["401", "sw_listener doctor --certificate"],
     );
     scep.behave(Behaviour::Answer(500, "{}".into()));
     let report = Report::connector(&site, listener.quic, &no_targets());

@@ -9,8 +9,13 @@ use crate::wire::close::{CloseCode, Reaction};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Closed {
     /// The peer closed it and gave a code of our table.
-    #[error("closed by the peer: {0}")]
-    ByPeer(CloseCode),
+    #[error("closed by the peer: {}", told(*.code, .detail))]
+    ByPeer {
+        /// The code.
+        code: CloseCode,
+        /// The peer's own text, if it says more than the code.
+        detail: Option<String>,
+    },
     /// The peer closed it with a code that is not in our table (1.x, or a later version).
     #[error("closed by the peer with code {number} ({reason:?})")]
     ByPeerUnknown {
@@ -39,11 +44,49 @@ pub enum Closed {
     Transport(String),
 }
 
+/// What the peer says; its text is not ours, so that control characters are escaped.
+fn told(code: CloseCode, detail: &Option<String>) -> String {
+    match detail {
+        Some(detail) => detail.chars().flat_map(printable).collect(),
+        None => code.text().to_owned(),
+    }
+}
+
+fn printable(c: char) -> impl Iterator<Item = char> {
+    let (plain, escaped) = match c.is_control() {
+        true => (None, Some(c.escape_default())),
+        false => (Some(c), None),
+    };
+    plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
 impl Closed {
+    fn by_peer(code: CloseCode, reason: String) -> Self {
+        let says_more = !reason.is_empty() && reason != code.text();
+        Self::ByPeer {
+            code,
+            detail: says_more.then_some(reason),
+        }
+    }
+
+    /// The code of our table that the peer gave.
+    pub fn peer_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::ByPeer { code, .. } => Some(*code),
+            Self::ByPeerUnknown { .. }
+            | Self::Refused
+            | Self::Locally
+            | Self::TimedOut
+            | Self::Forgotten
+            | Self::Tls(_)
+            | Self::Transport(_) => None,
+        }
+    }
+
     /// What a connector does after its session ended like this.
     pub fn reaction(&self) -> Reaction {
         match self {
-            Self::ByPeer(code) => code.reaction(),
+            Self::ByPeer { code, .. } => code.reaction(),
             Self::Forgotten => Reaction::RetryAtOnce,
             Self::Tls(_) => Reaction::RetrySlowly,
             Self::ByPeerUnknown { .. }
@@ -63,13 +106,11 @@ impl From<ConnectionError> for Closed {
         match error {
             ConnectionError::ApplicationClosed(close) => {
                 let number = close.error_code.into_inner();
-                CloseCode::from_number(number).map_or_else(
-                    || Self::ByPeerUnknown {
-                        number,
-                        reason: String::from_utf8_lossy(&close.reason).into_owned(),
-                    },
-                    Self::ByPeer,
-                )
+                let reason = String::from_utf8_lossy(&close.reason).into_owned();
+                match CloseCode::from_number(number) {
+                    Some(code) => Self::by_peer(code, reason),
+                    None => Self::ByPeerUnknown { number, reason },
+                }
             }
             ConnectionError::ConnectionClosed(close)
                 if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
@@ -135,6 +176,29 @@ mod tests {
         assert!(alert_text(48, "").contains("not from a CA"));
         assert_eq!(alert(0x130), Some(48));
         assert_eq!(alert(0x0a), None);
+    }
+
+    #[test]
+    fn the_peers_own_words_are_shown_and_escaped() {
+        let by_peer =
+            |reason: &str| Closed::by_peer(CloseCode::CertificateRevoked, reason.to_owned());
+        let own = CloseCode::CertificateRevoked.text();
+        assert_eq!(
+            by_peer("").to_string(),
+            format!("closed by the peer: {own}")
+        );
+        assert_eq!(by_peer(own), by_peer(""));
+        let told =
+            by_peer("revoked on 2026-11-02 (CRL of \"Plant CA\")\n\u{1b}[31mERROR").to_string();
+        assert!(
+            told.contains("2026-11-02 (CRL of \"Plant CA\")\\n\\u{1b}[31m"),
+            "{told}"
+        );
+        assert_eq!(
+            by_peer("x").peer_code(),
+            Some(CloseCode::CertificateRevoked)
+        );
+        assert_eq!(by_peer("x").reaction(), Reaction::RetrySlowly);
     }
 
     #[test]

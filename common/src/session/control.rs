@@ -284,6 +284,7 @@ mod tests {
             software: String::new(),
             hostname: String::new(),
             capabilities: Vec::new(),
+            replaces: None,
         });
         write_frame(&mut near.0, &hello).await.unwrap();
         let (far, _handle) = ControlLoop::new(far.0, far.1, Arc::default());

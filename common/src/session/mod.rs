@@ -87,7 +87,14 @@ impl Session {
     /// Ends the session at once and tells the peer why. What is in flight is lost.
     pub fn close(&self, code: CloseCode) {
         match &self.carrier {
-            Carrier::Quic(quic) => quic.close(code),
+            Carrier::Quic(quic) => quic.close(code, code.text()),
+        }
+    }
+
+    /// As [`Self::close`], with a text of our own in place of the code's. The peer shows at most what fits into a packet.
+    pub fn close_because(&self, code: CloseCode, why: &str) {
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.close(code, why),
         }
     }
 

@@ -53,6 +53,8 @@ pub struct Loaded {
     pub credentials: Credentials,
     /// What the other side is verified with.
     pub ca: RootCertStore,
+    /// The same as they stand in the file.
+    pub ca_certificates: Vec<CertificateDer<'static>>,
     /// What the own certificates say, leaf first.
     pub chain_facts: Vec<CertificateFacts>,
     /// What the CA certificates say.
@@ -137,6 +139,7 @@ impl CertificateFiles {
                 key,
             },
             ca: ca_store,
+            ca_certificates: ca.der,
             chain_facts: chain.facts,
             ca_facts: ca.facts,
             warnings,
@@ -252,6 +255,14 @@ pub fn load_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static
         Piece::Certificate(_) | Piece::Key(_) | Piece::Other(_) => None,
     });
     Ok(crls.collect())
+}
+
+/// Reads certificates alone, as CAs of a server.
+///
+/// # Errors
+/// [`LoadError`] names the file and what to do.
+pub fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    read_certificates(path, Wanted::Ca).map(|certificates| certificates.der)
 }
 
 /// What the certificates of a file say, whatever they are fit for.

@@ -18,6 +18,8 @@ mod policy;
 mod testing;
 mod verify;
 
+use std::path::PathBuf;
+
 /// Whether a certificate can be verified for this text: a DNS name or an IP address.
 pub fn is_server_name(text: &str) -> bool {
     rustls::pki_types::ServerName::try_from(text).is_ok()
@@ -28,7 +30,7 @@ pub use self::{
     config::{TlsError, client_config, server_config},
     error::{LoadError, LoadErrors},
     facts::{CertificateFacts, FactsError, KeyFacts, Purposes, SignatureFacts},
-    files::{CertificateFiles, Credentials, Loaded, load_crls, log_findings},
+    files::{CertificateFiles, Credentials, Loaded, load_certificates, load_crls, log_findings},
     found::Wanted,
     name::ListenerName,
     pem::PemError,
@@ -37,3 +39,10 @@ pub use self::{
     policy::{Group, MIN_RSA_BITS, Suite, TlsPolicy},
     verify::{ExpectedName, ListenerChecks},
 };
+
+impl CertificateFiles {
+    /// All of them, for a [watch](crate::watch).
+    pub fn paths(&self) -> [PathBuf; 3] {
+        [self.chain.clone(), self.key.clone(), self.ca.clone()]
+    }
+}

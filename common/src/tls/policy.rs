@@ -75,7 +75,7 @@ impl Default for TlsPolicy {
 
 impl TlsPolicy {
     /// aws-lc-rs, with the suites and groups of this policy.
-    pub(super) fn provider(&self) -> CryptoProvider {
+    pub fn provider(&self) -> CryptoProvider {
         let mut provider = aws_lc_rs::default_provider();
         provider.cipher_suites = self.suites.iter().map(|suite| suite.0).collect();
         provider.kx_groups = self.groups.iter().map(|group| group.group).collect();

@@ -12,6 +12,10 @@ use crate::ids::{SessionId, Uid};
 /// The number that `hello` carries.
 pub const PROTOCOL_VERSION: u16 = 2;
 
+/// The listener's capability to let a session with a newer certificate take over from the registered one
+/// ([`Hello::replaces`]).
+pub const HAND_OVER: &str = "hand_over";
+
 /// One message, `{"type": "...", ...}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -65,6 +69,10 @@ pub struct Hello {
     /// Names of optional features that the connector has; none so far.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// The session of the same UID that this one shall take over from; its listener has [`HAND_OVER`]. Others ignore it
+    /// and take this session for a duplicate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<SessionId>,
 }
 
 /// What the listener tells somebody who asks whether a session would be accepted.
@@ -92,4 +100,42 @@ pub struct Welcome {
     /// The listener's keep-alive interval in milliseconds.
     #[serde(default)]
     pub keep_alive_ms: u64,
+    /// Names of optional features that the listener has, such as [`HAND_OVER`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+}
+
+impl Welcome {
+    /// Whether the listener can let a session with a newer certificate take over.
+    pub fn hands_over(&self) -> bool {
+        self.capabilities.iter().any(|name| name == HAND_OVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_older_versions_do_not_know_is_left_out_or_absent() {
+        let old = r#"{"type":"hello","version":2,"software":"","hostname":"","capabilities":[]}"#;
+        let message: Message = serde_json::from_str(old).unwrap();
+        let Message::Hello(hello) = &message else {
+            panic!("hello expected");
+        };
+        assert_eq!(hello.replaces, None);
+        assert_eq!(serde_json::to_string(&message).unwrap(), old);
+        let old = r#"{"uid":"a","session":"00000000000000ff"}"#;
+        let welcome: Welcome = serde_json::from_str(old).unwrap();
+        assert!(!welcome.hands_over());
+    }
+
+    #[test]
+    fn a_hand_over_names_the_session() {
+        let text = r#"{"type":"hello","version":2,"replaces":"00000000000000ff"}"#;
+        let Message::Hello(hello) = serde_json::from_str(text).unwrap() else {
+            panic!("hello expected");
+        };
+        assert_eq!(hello.replaces.unwrap().to_string(), "00000000000000ff");
+    }
 }

@@ -274,7 +274,10 @@ pub(super) fn admission(admission: &Admission) -> Line {
                  machine's sw_connector (if it does not run, the certificate is in use elsewhere)"
             ),
         ),
-        Admission::Closed(Closed::ByPeer(CloseCode::ProtocolError)) => Line::warn(
+        Admission::Closed(Closed::ByPeer {
+            code: CloseCode::ProtocolError,
+            ..
+        }) => Line::warn(
             step,
             "the listener lets the certificate in, but is too old to say whether it would take a session",
             "update sw_listener, or look at the log of sw_connector".to_owned(),
@@ -299,13 +302,19 @@ pub(super) fn admission(admission: &Admission) -> Line {
 )]
 fn admission_advice(closed: &Closed) -> Option<String> {
     let advice = match closed {
-        Closed::ByPeer(CloseCode::PolicyDenied) => {
+        Closed::ByPeer {
+            code: CloseCode::PolicyDenied,
+            ..
+        } => {
             "its log says which rule; there, sw_listener doctor --certificate FILE shows every check"
         }
-        Closed::ByPeer(CloseCode::VerifierUnavailable) => {
+        Closed::ByPeer {
+            code: CloseCode::VerifierUnavailable,
+            ..
+        } => {
             "its operator should look at the SCEP server, OCSP responder and CRLs: sw_listener doctor shows them"
         }
-        Closed::ByPeer(_) => return None,
+        Closed::ByPeer { .. } => return None,
         Closed::TimedOut => "packets are lost on the way: try again",
         _ => "look at the listener's log",
     };

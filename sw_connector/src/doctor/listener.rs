@@ -33,6 +33,7 @@ use super::{
 use crate::{
     config::{Config, ListenerAddress},
     dial::{self, DialError},
+    material::Material,
 };
 
 /// How long a name may take.
@@ -139,14 +140,14 @@ async fn reach(addresses: &[SocketAddr], steps: &Steps) -> Vec<SocketAddr> {
 async fn shake_hands(
     addresses: &[SocketAddr],
     listener: &ListenerAddress,
-    client: quinn::ClientConfig,
+    client: Arc<Material>,
     config: &Arc<Config>,
 ) -> Vec<(SocketAddr, Handshake)> {
     let mut shaking = JoinSet::new();
     for (index, address) in addresses.iter().copied().enumerate() {
         let (listener, client, config) = (listener.clone(), client.clone(), config.clone());
         shaking.spawn(async move {
-            let shaken = dial::shake_hands(address, &listener, client, &config).await;
+            let shaken = dial::shake_hands(address, &listener, &client, &config).await;
             (index, address, handshake(shaken))
         });
     }

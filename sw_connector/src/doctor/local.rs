@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -13,10 +14,10 @@ use common::{
 };
 use time::OffsetDateTime;
 
-use crate::{config::Config, dial};
+use crate::{config::Config, material::Material};
 
 /// The TLS side of a dial, if the files allow one.
-pub(super) type Client = Option<quinn::ClientConfig>;
+pub(super) type Client = Option<Arc<Material>>;
 
 /// Step `settings`, when they cannot be used.
 pub(super) fn bad_settings(problems: &Problems) -> Vec<Line> {
@@ -66,9 +67,8 @@ fn client(config: &Config) -> Client {
     config.legacy_protocol = false;
     // Enough to see whether packets of an ordinary network come through.
     config.transport.max_udp_payload = config.transport.max_udp_payload.min(ETHERNET);
-    dial::set_up(&config, Occasion::Start)
-        .ok()
-        .map(|setup| setup.client)
+    let loaded = Material::load(&config, Occasion::Start);
+    loaded.ok().map(|(material, _)| Arc::new(material))
 }
 
 /// UDP payload of 1,500 bytes over IPv6.

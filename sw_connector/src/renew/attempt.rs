@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, RenewConfig},
-    dial::{self, DialError},
+    material::{Material, MaterialError},
 };
 
 /// Between SIGTERM and SIGKILL.
@@ -52,7 +52,10 @@ pub(super) enum RenewError {
         ran: Ran,
     },
     #[error("renew.command ended well, but what it made cannot be used: {source}")]
-    Unusable { source: Box<DialError>, ran: Ran },
+    Unusable {
+        source: Box<MaterialError>,
+        ran: Ran,
+    },
     #[error("{path}: it cannot be told when the new certificate ends")]
     Unreadable { path: PathBuf, ran: Ran },
     #[error("the connector stops")]
@@ -81,7 +84,7 @@ pub(super) struct Seen {
     pub(super) facts: Option<CertificateFacts>,
     leaf: Option<Vec<u8>>,
     /// Why a session cannot use them.
-    trouble: Option<DialError>,
+    trouble: Option<MaterialError>,
 }
 
 impl Seen {
@@ -89,7 +92,7 @@ impl Seen {
     pub(super) fn read(config: &Config) -> Self {
         let leaf = config.files.leaf();
         Self {
-            trouble: dial::set_up(config, Occasion::Start).err(),
+            trouble: Material::load(config, Occasion::Start).err(),
             leaf: leaf.as_ref().map(|(leaf, _)| leaf.to_vec()),
             facts: leaf.map(|(_, facts)| facts),
         }

@@ -45,7 +45,9 @@ pub(crate) async fn run(
     renewed: impl Fn(),
     mut reloads: watch::Receiver<()>,
 ) {
-    let Context { config, shutdown } = &*context;
+    let Context {
+        config, shutdown, ..
+    } = &*context;
     let mut schedule = Schedule::new(renew.plan(), rand::random());
     let mut told = None;
     loop {

@@ -16,14 +16,18 @@ use common::{
     wire::{
         Protocol,
         close::CloseCode,
-        control::{Hello, Message, PROTOCOL_VERSION, Probed, Welcome},
+        control::{HAND_OVER, Hello, Message, PROTOCOL_VERSION, Probed, Welcome},
     },
 };
 use thiserror::Error;
 use tokio::time::timeout;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::{AcceptContext, register};
+use super::{
+    AcceptContext,
+    register::{self, ClaimError},
+};
 use crate::{
     admission::HandshakeSlot,
     connector,
@@ -46,20 +50,34 @@ enum HandshakeError {
     Control(#[from] FrameIoError),
     #[error("the connector began with something else than hello version {PROTOCOL_VERSION}")]
     NotHello,
-    #[error("UID {0} has a live session already: it stays, this one is refused")]
-    Duplicate(String),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error("UID {0} asked whether it would be let in (sw_connector doctor): it would")]
     Probed(String),
 }
 
 impl HandshakeError {
+    /// What the connector is told in words.
+    fn told(&self, code: CloseCode) -> String {
+        match self {
+            Self::Denied(denial) => denial.told(),
+            Self::Closed(_)
+            | Self::Deadline
+            | Self::Alpn
+            | Self::Control(_)
+            | Self::NotHello
+            | Self::Claim(_)
+            | Self::Probed(_) => code.text().to_owned(),
+        }
+    }
+
     fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Closed(_) => None,
             Self::Alpn | Self::Control(_) | Self::NotHello => Some(CloseCode::ProtocolError),
             Self::Deadline => Some(CloseCode::Limit),
             Self::Denied(denial) => Some(denial.close_code()),
-            Self::Duplicate(_) => Some(CloseCode::DuplicateUid),
+            Self::Claim(error) => Some(error.close_code()),
             Self::Probed(_) => Some(CloseCode::Closed),
         }
     }
@@ -74,31 +92,42 @@ pub(super) async fn run(
 ) {
     let peer = incoming.remote_address();
     let span = info_span!("handshake", %peer);
-    let established = establish(incoming, &context).instrument(span.clone()).await;
+    // On the heap, so that the session does not keep the room that its beginning took.
+    let established = Box::pin(establish(incoming, &context).instrument(span.clone())).await;
     let session = match established {
         Ok(session) => session,
         Err(error) => return span.in_scope(|| report(&error, &context)),
     };
-    let admitted = admit(&session, seat, &context)
-        .instrument(span.clone())
-        .await;
+    let admitted = Box::pin(admit(&session, seat, &context).instrument(span.clone())).await;
     let _slot = slot.succeed();
     match admitted {
         Ok((live, registration, control)) => {
             connector::run(live, registration, control, &context).await;
         }
         Err(error) => {
-            let asked = matches!(error, HandshakeError::Probed(_));
-            span.in_scope(|| match asked {
-                true => info!(%error, "no session"),
-                false => warn!(%error, "session refused"),
-            });
+            span.in_scope(|| refused(&error));
             if let Some(code) = error.close_code() {
-                session.close(code);
+                session.close_because(code, &error.told(code));
                 // Keeps the connection until the peer has been told.
                 session.closed().await;
             }
         }
+    }
+}
+
+fn refused(error: &HandshakeError) {
+    match error {
+        HandshakeError::Denied(denial) if denial.is_alarming() => {
+            error!(code = denial.code(), %denial, "session refused");
+        }
+        HandshakeError::Denied(denial) => warn!(code = denial.code(), %denial, "session refused"),
+        HandshakeError::Probed(_) => info!(%error, "no session"),
+        HandshakeError::Closed(_)
+        | HandshakeError::Deadline
+        | HandshakeError::Alpn
+        | HandshakeError::Control(_)
+        | HandshakeError::NotHello
+        | HandshakeError::Claim(_) => warn!(%error, "session refused"),
     }
 }
 
@@ -114,7 +143,7 @@ fn report(error: &HandshakeError, context: &AcceptContext) {
         | HandshakeError::Denied(_)
         | HandshakeError::Control(_)
         | HandshakeError::NotHello
-        | HandshakeError::Duplicate(_)
+        | HandshakeError::Claim(_)
         | HandshakeError::Probed(_) => {
             if let Some(left_out) = context.quiet.line(Instant::now()) {
                 info!(%error, left_out, "no session");
@@ -165,6 +194,8 @@ async fn admit(
         }
     };
     let (mut task, handle) = control.unzip();
+    let before = context.registry.get(&permit.identity().uid);
+    let before = before.as_ref().map(|before| &before.limits);
     let live = Arc::new(LiveSession {
         id: SessionId::random(),
         identity: permit.identity().clone(),
@@ -174,11 +205,10 @@ async fn admit(
         seat,
         since: SystemTime::now(),
         traffic: Arc::default(),
-        limits: context.limits.clone(),
+        limits: context.limits.of_uid(before),
+        handed_over: CancellationToken::new(),
     });
-    let registration = register::claim(permit, &live, context)
-        .await
-        .ok_or_else(|| HandshakeError::Duplicate(live.uid().to_string()))?;
+    let registration = register::claim(permit, &live, context).await?;
     if let Some(task) = &mut task {
         task.say_first(welcome(&live, context));
     }
@@ -237,5 +267,6 @@ fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
         session: live.id,
         software: common::VERSION.to_owned(),
         keep_alive_ms: u64::try_from(context.transport.keep_alive.as_millis()).unwrap_or(u64::MAX),
+        capabilities: vec![HAND_OVER.to_owned()],
     })
 }

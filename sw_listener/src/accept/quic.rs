@@ -15,6 +15,7 @@ use super::{AcceptContext, handshake};
 use crate::{
     admission::{self, Admission, Verdict},
     config::{AdmissionConfig, Config},
+    policy::chain::Authorities,
 };
 
 /// Why no endpoint could be configured.
@@ -45,6 +46,8 @@ pub struct EndpointSetup {
     pub keys: EndpointKeys,
     /// What somebody should look at in the files.
     pub warnings: Vec<Finding>,
+    /// The CA bundle for connectors.
+    pub authorities: Arc<Authorities>,
 }
 
 /// Reads the certificate files, judges them, and makes the configuration for new handshakes.
@@ -62,6 +65,10 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
     let loaded = files.load(&demands, SystemTime::now())?;
     let (credentials, warnings) = (loaded.credentials, loaded.warnings);
     let keys = EndpointKeys::derive(&credentials.key)?;
+    let authorities = Arc::new(Authorities {
+        roots: loaded.ca.clone(),
+        certificates: loaded.ca_certificates,
+    });
     let crypto = tls::server_config(credentials, loaded.ca, &config.tls, config.legacy_protocol)
         .map_err(|source| EndpointError::Tls {
             files: Box::new(files.clone()),
@@ -74,6 +81,7 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
         server,
         keys,
         warnings,
+        authorities,
     })
 }
 

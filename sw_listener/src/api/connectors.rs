@@ -1,6 +1,6 @@
 //! `GET /connectors`, `DELETE /connectors/{uid}`.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
@@ -16,7 +16,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::info;
 
 use super::{ApiState, problem::Problem};
-use crate::registry::LiveSession;
+use crate::registry::{LiveSession, Registry};
 
 /// A session as the API shows it. Times are RFC 3339, UTC.
 #[derive(Debug, Serialize)]
@@ -37,10 +37,12 @@ pub(super) struct View {
     streams_total: u64,
     bytes_up: u64,
     bytes_down: u64,
+    /// Earlier sessions of the UID that take no new streams and finish their own.
+    retired: usize,
 }
 
 impl View {
-    fn new(live: &LiveSession) -> Self {
+    fn new(live: &LiveSession, registry: &Registry) -> Self {
         let (identity, bytes) = (&live.identity, live.traffic.bytes());
         let not_after = OffsetDateTime::from_unix_timestamp(identity.not_after);
         Self {
@@ -60,6 +62,7 @@ impl View {
             streams_total: live.traffic.total(),
             bytes_up: bytes.up,
             bytes_down: bytes.down,
+            retired: registry.retired(live.uid()).len(),
         }
     }
 }
@@ -74,22 +77,30 @@ fn to_seconds(at: SystemTime) -> OffsetDateTime {
 }
 
 pub(super) async fn list(State(state): State<ApiState>) -> Json<Vec<View>> {
-    let sessions = state.registry.all();
-    Json(sessions.iter().map(|live| View::new(live)).collect())
+    let registry = &state.registry;
+    let sessions = registry.all();
+    let view = |live: &Arc<LiveSession>| View::new(live, registry);
+    Json(sessions.iter().map(view).collect())
 }
 
+/// Closes the session of a UID, and those of its earlier ones that are not finished.
 pub(super) async fn kick(
     State(state): State<ApiState>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<View>, Problem> {
     let Path(uid) = path.map_err(|error| Problem::field("uid", error.body_text()))?;
     let uid: Uid = uid.parse().map_err(|error| Problem::field("uid", error))?;
-    let live = state.registry.get(&uid).ok_or_else(|| {
+    let registry = &state.registry;
+    let mut sessions = registry.retired(&uid);
+    sessions.extend(registry.get(&uid));
+    let last = sessions.last().ok_or_else(|| {
         let detail = format!("no connector with the UID {uid} is connected");
         Problem::new(StatusCode::NOT_FOUND, "uid_not_connected", detail)
     })?;
-    let view = View::new(&live);
-    info!(%uid, session = %live.id, "an operator closes the session");
-    live.session.close(CloseCode::Kicked);
+    let view = View::new(last, registry);
+    for live in &sessions {
+        info!(%uid, session = %live.id, "an operator closes the session");
+        live.session.close(CloseCode::Kicked);
+    }
     Ok(Json(view))
 }

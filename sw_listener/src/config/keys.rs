@@ -47,6 +47,21 @@ pub(super) const KEYS: &[Key] = &[
         "verify address of the SCEP server; every certificate is checked there",
     ),
     (
+        "scep_ca_path",
+        "the system's",
+        "CAs of an https SCEP server, PEM",
+    ),
+    (
+        "recheck_seconds",
+        "40",
+        "longest time between two checks of the certificate of a live session",
+    ),
+    (
+        "verify_grace_seconds",
+        "900",
+        "how long a live session goes on while a check cannot be made",
+    ),
+    (
         "crl_paths",
         "none",
         "list of CRL files, DER or PEM; then every certificate is looked up",
@@ -58,7 +73,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     (
         "crl_refresh_seconds",
-        "3600",
+        "45",
         "longest time between two fetches of a CRL",
     ),
     (

@@ -3,6 +3,7 @@
 mod flags;
 mod keys;
 mod ocsp;
+mod policy;
 mod revocation;
 mod token;
 
@@ -24,10 +25,10 @@ pub use self::{
     flags::Flags,
     keys::help,
     ocsp::{CertIdHash, NonceUse, OcspConfig, OcspScope, OcspUrl},
+    policy::{PolicyConfig, RulesConfig, ScepConfig},
     revocation::{CrlConfig, ListsConfig},
     token::{ApiToken, Role},
 };
-use crate::{identity::UidSource, policy::ScepUrl};
 
 /// Everything that the listener is told.
 #[derive(Debug, Clone)]
@@ -83,21 +84,6 @@ pub struct ApiConfig {
     pub tokens: Vec<ApiToken>,
     /// Names besides the address by which it may be called.
     pub hosts: Vec<String>,
-}
-
-/// Which certificates get in.
-#[derive(Debug, Clone)]
-pub struct PolicyConfig {
-    /// Where the UID stands in the certificate.
-    pub uid_source: UidSource,
-    /// The SCEP server's verify address; `None`: no such check.
-    pub scep_url: Option<ScepUrl>,
-    /// The CRLs.
-    pub crl: CrlConfig,
-    /// Who is allowed and denied by name.
-    pub lists: ListsConfig,
-    /// How revocation is asked of OCSP responders.
-    pub ocsp: OcspConfig,
 }
 
 /// Limits before a session is registered.
@@ -194,13 +180,7 @@ impl Config {
                 tokens: s.secret_list("api_tokens").unwrap_or_default(),
                 hosts: s.list("api_hosts").unwrap_or_default(),
             },
-            policy: PolicyConfig {
-                uid_source: s.or("uid_source", UidSource::CommonName),
-                scep_url: s.optional("scep_url"),
-                crl: CrlConfig::read(s),
-                lists: ListsConfig::read(s),
-                ocsp: OcspConfig::read(s),
-            },
+            policy: PolicyConfig::read(s),
             admission: AdmissionConfig {
                 handshakes: s.number("handshake_limit", 1..=100_000, 100),
                 deadline: seconds(s.number("handshake_deadline_seconds", 1..=60, 5)),

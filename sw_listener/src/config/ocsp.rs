@@ -23,6 +23,11 @@ pub struct OcspConfig {
 }
 
 impl OcspConfig {
+    /// Whether any certificate is asked about.
+    pub fn is_on(&self) -> bool {
+        self.scope != OcspScope::Off
+    }
+
     pub(super) fn read(s: &mut Settings) -> Self {
         let scope = s.optional("ocsp");
         let url = s.optional("ocsp_url");

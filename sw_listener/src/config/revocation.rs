@@ -32,7 +32,7 @@ impl CrlConfig {
         Self {
             paths: s.path_list("crl_paths").unwrap_or_default(),
             urls: s.list("crl_urls").unwrap_or_default(),
-            refresh: Duration::from_secs(s.number("crl_refresh_seconds", 10..=604_800, 3600)),
+            refresh: Duration::from_secs(s.number("crl_refresh_seconds", 10..=604_800, 45)),
             scope: s.or("crl_scope", CrlScope::default()),
         }
     }

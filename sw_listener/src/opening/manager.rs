@@ -61,7 +61,7 @@ impl Manager {
         let (handle, commands) = ManagerHandle::new();
         let task = Self {
             table,
-            ports: Ports::default(),
+            ports: Ports::new(registry.clone()),
             store: Arc::new(store),
             registry,
             max_per_uid,

@@ -10,12 +10,13 @@ use std::{
 use common::ids::{OpeningId, SessionId};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{BindError, Shared, State, accept, bind};
-use crate::registry::LiveSession;
+use super::{BindError, Shared, State, accept, bind, stream::Serving};
+use crate::registry::{LiveSession, Registry};
 
 /// Which openings have a port, and which should have one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ports {
+    registry: Arc<Registry>,
     bound: HashMap<OpeningId, Bound>,
     failed: HashMap<OpeningId, String>,
 }
@@ -29,6 +30,14 @@ struct Bound {
 }
 
 impl Ports {
+    pub(super) fn new(registry: Arc<Registry>) -> Self {
+        Self {
+            registry,
+            bound: HashMap::new(),
+            failed: HashMap::new(),
+        }
+    }
+
     /// Binds the port of an opening that is yet to be made: the listener and the port, never 0.
     pub(super) fn reserve(address: SocketAddr) -> Result<(TcpListener, u16), BindError> {
         let listener = bind::bind(address)?;
@@ -72,7 +81,12 @@ impl Ports {
                 return;
             }
         };
-        let task = accept::run(own, opening.clone(), live.clone());
+        let serving = Serving {
+            opening: opening.clone(),
+            live: live.clone(),
+            registry: self.registry.clone(),
+        };
+        let task = accept::run(own, serving);
         let bound = Bound {
             listener,
             session: live.id,

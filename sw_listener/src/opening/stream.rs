@@ -15,55 +15,102 @@ use tokio::{net::TcpStream, time::timeout};
 use tracing::{debug, warn};
 
 use super::Shared;
-use crate::{limits::StreamSlot, registry::LiveSession, traffic::Running};
+use crate::{
+    limits::StreamSlot,
+    registry::{LiveSession, Registry},
+    traffic::Running,
+};
 
 /// How long a client waits while the connector takes no more streams, or no more bytes.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// How long the connector may take to dial: its own limit, which may be set up to a minute, and the way there and back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(75);
 
+/// What serves the clients of an opening.
+pub(super) struct Serving {
+    pub(super) opening: Arc<Shared>,
+    /// The session that had the UID when the accept loop began.
+    pub(super) live: Arc<LiveSession>,
+    /// Tells which one has it now.
+    pub(super) registry: Arc<Registry>,
+}
+
 /// A client that is being served, counted everywhere for as long as it lives.
 pub(super) struct Served {
     client: SocketAddr,
     opening: Arc<Shared>,
+    registry: Arc<Registry>,
     live: Arc<LiveSession>,
     meter: Arc<Meter>,
     in_session: Running,
-    _in_opening: Running,
-    _slot: StreamSlot,
+    _in_opening: Option<Running>,
+    _slots: [StreamSlot; 2],
 }
 
 impl Served {
-    pub(super) fn enter(
-        client: SocketAddr,
-        opening: &Arc<Shared>,
-        live: &Arc<LiveSession>,
-    ) -> Self {
+    /// Counts a client; `None` when its connector has left.
+    pub(super) fn enter(client: SocketAddr, serving: &Serving) -> Option<Self> {
         let meter = Arc::new(Meter::default());
-        Self {
+        let (live, in_session) = place(&serving.live, &serving.registry, &meter)?;
+        let opening = serving.opening.clone();
+        Some(Self {
             client,
-            opening: opening.clone(),
-            live: live.clone(),
-            in_session: live.traffic.enter(meter.clone()),
-            _in_opening: opening.traffic.enter(meter.clone()),
-            _slot: live.limits.in_all.enter(),
+            registry: serving.registry.clone(),
+            in_session,
+            _in_opening: opening.traffic.enter(&meter),
+            _slots: [live.limits.per_uid.enter(), live.limits.in_all.enter()],
+            opening,
+            live,
             meter,
-        }
+        })
+    }
+
+    /// Goes to the session that has the UID now; `false` when there is no other.
+    fn follow(&mut self) -> bool {
+        let Some(next) = successor(&self.live, &self.registry) else {
+            return false;
+        };
+        let Some((live, in_session)) = place(&next, &self.registry, &self.meter) else {
+            return false;
+        };
+        (self.live, self.in_session) = (live, in_session);
+        true
     }
 }
 
+/// A place in a session, or in its successor when it takes no more streams.
+fn place(
+    live: &Arc<LiveSession>,
+    registry: &Registry,
+    meter: &Arc<Meter>,
+) -> Option<(Arc<LiveSession>, Running)> {
+    let mut live = live.clone();
+    // A session is sealed only after its successor has the UID, so this ends.
+    loop {
+        if let Some(running) = live.traffic.enter(meter) {
+            return Some((live, running));
+        }
+        live = successor(&live, registry)?;
+    }
+}
+
+fn successor(live: &LiveSession, registry: &Registry) -> Option<Arc<LiveSession>> {
+    registry.get(live.uid()).filter(|next| next.id != live.id)
+}
+
 /// Serves a client until both directions have ended.
-pub(super) async fn run(tcp: TcpStream, served: Served) {
+pub(super) async fn run(tcp: TcpStream, mut served: Served) {
     let started = Instant::now();
+    let cut = served.opening.cut.clone();
     let ended = tokio::select! {
-        ended = serve(tcp, &served) => ended,
-        () = served.opening.cut.cancelled() => Err(Cut::Cancelled),
+        ended = serve(tcp, &mut served) => ended,
+        () = cut.cancelled() => Err(Cut::Cancelled),
     };
     report(&ended, &served, started.elapsed());
 }
 
-async fn serve(tcp: TcpStream, served: &Served) -> Result<(), Cut> {
-    let (send, recv) = timeout(OPEN_LIMIT, open(served))
+async fn serve(tcp: TcpStream, served: &mut Served) -> Result<(), Cut> {
+    let (send, recv) = timeout(OPEN_LIMIT, open_somewhere(served))
         .await
         .map_err(|_| Cut::NoAnswer("the connector is at its limit of streams".to_owned()))??;
     let protocol = served.live.session.protocol();
@@ -77,6 +124,17 @@ async fn serve(tcp: TcpStream, served: &Served) -> Result<(), Cut> {
         cancel: served.opening.cut.clone(),
     };
     splice::splice(tcp, send, recv, &options, &served.meter).await
+}
+
+/// A session may end or hand over just as a client comes: the connector cannot have acted on a head that was not written,
+/// so the next session may have it.
+async fn open_somewhere(served: &mut Served) -> Result<(SendHalf, RecvHalf), Cut> {
+    loop {
+        match open(served).await {
+            Err(Cut::Stream(StreamError::Session(_))) if served.follow() => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// Opens the stream and writes its head.

@@ -14,6 +14,15 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
+/// Whom we trust to vouch for connectors.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    /// Their keys and names.
+    pub roots: RootCertStore,
+    /// Their certificates.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
 /// A verified path, leaf first; the last certificate's issuer is a CA of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -57,6 +66,19 @@ pub enum ChainError {
     /// Anything else.
     #[error("the certificate chain is not valid: {0}")]
     Invalid(String),
+}
+
+impl ChainError {
+    /// Stable, for programs that read the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Expired => "certificate_expired",
+            Self::NotYetValid => "certificate_not_yet_valid",
+            Self::UnknownIssuer => "unknown_ca",
+            Self::Usage => "wrong_usage",
+            Self::Invalid(_) => "chain_invalid",
+        }
+    }
 }
 
 /// Finds the path from `chain` (leaf first) to one of `roots`, for a TLS client, at a time.
@@ -131,7 +153,7 @@ fn owned(certificate: &[u8]) -> CertificateDer<'static> {
 }
 
 /// A CA certificate (DER) as an issuer.
-fn issuer(certificate: &[u8]) -> Option<Issuer> {
+pub(crate) fn issuer(certificate: &[u8]) -> Option<Issuer> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     Some(Issuer {
         name: parsed.subject().as_raw().to_vec(),

@@ -22,6 +22,13 @@ const HEADER: &str = "X-Mtls-Clientcert";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScepUrl(Url);
 
+impl ScepUrl {
+    /// The address.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
 impl FromStr for ScepUrl {
     type Err = String;
 
@@ -57,6 +64,15 @@ pub enum ScepError {
 }
 
 impl ScepError {
+    /// Stable, for programs that read the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused => "scep_refused",
+            Self::OtherUid(_) => "scep_other_uid",
+            Self::Status(_) | Self::Answer(_) | Self::Fetch(_) => "scep_unavailable",
+        }
+    }
+
     /// Whether it is a verdict on the certificate, rather than on the server's health.
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Refused | Self::OtherUid(_))

@@ -52,12 +52,12 @@ impl FileStore {
         })
     }
 
-    /// Reads a folder without taking it: whether a start would succeed.
+    /// Reads a folder without taking it: whether a start would succeed, and how many openings are kept.
     ///
     /// # Errors
     /// [`StoreError`] when the openings in it cannot be used.
-    pub fn check(folder: &Path) -> Result<(), StoreError> {
-        load(folder).map(drop)
+    pub fn check(folder: &Path) -> Result<usize, StoreError> {
+        load(folder).map(|openings| openings.len())
     }
 
     pub(super) fn load(&self) -> Result<Vec<StoredOpening>, StoreError> {

@@ -100,9 +100,9 @@ impl QuicCarrier {
         (SendHalf::over_quic(send), RecvHalf::over_quic(recv))
     }
 
-    pub(super) fn close(&self, code: CloseCode) {
+    pub(super) fn close(&self, code: CloseCode, why: &str) {
         let number = VarInt::from_u32(code.number());
-        self.connection.close(number, code.text().as_bytes());
+        self.connection.close(number, why.as_bytes());
     }
 
     pub(super) async fn closed(&self) -> Closed {

@@ -129,7 +129,7 @@ fn the_listeners_verdict() {
     };
     assert_eq!(probed(false).outcome, Outcome::Ok);
     assert!(probed(true).detail.contains("a session of it is live"));
-    let closed = |code| admission(&Admission::Closed(Closed::ByPeer(code)));
+    let closed = |code| admission(&Admission::Closed(Closed::ByPeer { code, detail: None }));
     assert_eq!(closed(CloseCode::ProtocolError).outcome, Outcome::Warn);
     for (code, part) in [
         (CloseCode::CertificateRevoked, "ask the operator of the CA"),

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use common::tls::expiry::Item;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -41,6 +42,11 @@ impl CrlHandle {
     /// The lists; it changes when a check may have another result.
     pub fn snapshots(&self) -> watch::Receiver<Arc<CrlSnapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The lists whose end is near.
+    pub fn ends(&self) -> Vec<Item> {
+        self.snapshots.borrow().ends(SystemTime::now())
     }
 
     /// How the sources are doing.

@@ -2,11 +2,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     str::FromStr,
     sync::Arc,
     time::SystemTime,
 };
 
+use common::tls::expiry::{Item, Kind};
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::CertificateDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -64,7 +66,28 @@ pub struct CrlFact {
     pub source: Arc<str>,
 }
 
+impl CrlFact {
+    /// The end of the list as something to warn of: only once less than a quarter of its time is left. Lists live for days,
+    /// and their CAs replace them shortly before the end.
+    fn end(&self, now: SystemTime) -> Option<Item> {
+        let life = self.next_update.duration_since(self.this_update);
+        let left = self.next_update.duration_since(now).unwrap_or_default();
+        (left < life.unwrap_or_default() / 4).then(|| Item {
+            kind: Kind::Crl,
+            file: PathBuf::from(&*self.source),
+            name: self.issuer.clone(),
+            not_after: self.next_update.into(),
+        })
+    }
+}
+
 impl CrlSnapshot {
+    /// The lists whose end is near.
+    pub fn ends(&self, now: SystemTime) -> Vec<Item> {
+        let facts = self.facts();
+        facts.iter().filter_map(|fact| fact.end(now)).collect()
+    }
+
     /// Checks the certificates of a path against the list of their CAs (RFC 5280, section 6.3).
     ///
     /// # Errors
@@ -93,6 +116,11 @@ impl CrlSnapshot {
         let full = self.known.len() >= ISSUERS;
         let issuers = path.links.iter().map(|link| &link.issuer);
         issuers.filter(move |issuer| !full && !self.known.contains(issuer))
+    }
+
+    /// Whether there is a list of this CA.
+    pub fn covers(&self, issuer: &Issuer) -> bool {
+        self.held.contains_key(issuer)
     }
 
     /// The lists in force.

@@ -65,7 +65,7 @@ impl ListFinding {
 }
 
 /// The entries of one side.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Rules {
     /// Those that name one UID, certificate or number.
     exact: HashMap<Entry, Place>,
@@ -81,6 +81,10 @@ impl Rules {
             return;
         }
         self.exact.entry(entry).or_insert(place);
+    }
+
+    fn count(&self) -> usize {
+        self.exact.len() + self.patterns.len()
     }
 
     /// The entry that names this connector.
@@ -104,11 +108,18 @@ impl Rules {
 }
 
 /// The lists in force.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lists {
     /// `None`: everyone is allowed.
     allow: Option<Rules>,
     deny: Rules,
+}
+
+impl Lists {
+    /// How many entries allow (`None`: everyone is allowed), and how many deny.
+    pub fn counts(&self) -> (Option<usize>, usize) {
+        (self.allow.as_ref().map(Rules::count), self.deny.count())
+    }
 }
 
 /// Decides whether a connector may come in.

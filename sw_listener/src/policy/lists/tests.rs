@@ -5,6 +5,7 @@ use crate::config::ListsConfig;
 
 fn identity(uid: &str) -> Identity {
     Identity {
+        not_before: 0,
         uid: uid.parse().unwrap(),
         serial: "00:ab:cd".to_owned(),
         not_after: 0,

@@ -99,6 +99,11 @@ impl OcspVerifier {
         }
     }
 
+    /// How old an answer may be for a new session.
+    pub fn refresh(&self) -> Duration {
+        self.shared.config.refresh
+    }
+
     /// Whether no certificate in scope is revoked. An answer that was asked for at most `max_age` before `now` is used
     /// as it is; see the module for what to pass.
     ///

@@ -1,0 +1,173 @@
+//! What the rules depend on and changes while the listener runs: lists and CRLs, read again when asked and when they change.
+
+use std::{path::PathBuf, sync::Arc};
+
+use common::{
+    reload::{Cause, Reloads},
+    tls::TlsPolicy,
+};
+use thiserror::Error;
+use tokio::sync::{Notify, Semaphore, watch};
+use tracing::{debug, error, info};
+
+use super::{
+    AT_ONCE, Policy, ScepVerifier,
+    chain::Authorities,
+    crl::{CrlHandle, CrlKeeper, CrlSetup},
+    fetch::{FetchError, Fetcher},
+    lists::{ListFiles, ListProblem, Lists},
+    ocsp::OcspVerifier,
+};
+use crate::config::PolicyConfig;
+
+/// Why the rules cannot be put into force.
+#[derive(Debug, Error)]
+pub enum PolicyError {
+    /// No client for the servers that know of certificates.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A list cannot be read, and there is no earlier state of it.
+    #[error(transparent)]
+    List(#[from] ListProblem),
+    /// The CA of the SCEP server.
+    #[error("scep_ca_path: {0}")]
+    ScepCa(#[from] common::tls::LoadError),
+}
+
+/// Keeps the rules up to date. Both tasks belong to the control plane.
+pub struct Keeper {
+    files: ListFiles,
+    lists: watch::Sender<Arc<Lists>>,
+    crl: Option<CrlHandle>,
+    authorities: watch::Receiver<Arc<Authorities>>,
+    reloads: Reloads,
+}
+
+/// The rules, and the tasks that keep them.
+pub struct Started {
+    /// Decides.
+    pub policy: Policy,
+    /// To be run.
+    pub keeper: Keeper,
+    /// To be run, where CRLs are looked up.
+    pub crl_keeper: Option<CrlKeeper>,
+    /// The CRLs, for who shows their state.
+    pub crl: Option<CrlHandle>,
+}
+
+/// Puts the rules into force, on the runtime that shall ask the servers.
+///
+/// # Errors
+/// [`PolicyError`]. CRLs that cannot be read or fetched are no error: who depends on them is refused until they can.
+pub async fn start(
+    config: PolicyConfig,
+    state_dir: Option<PathBuf>,
+    tls: &TlsPolicy,
+    authorities: watch::Receiver<Arc<Authorities>>,
+) -> Result<Started, PolicyError> {
+    let supported = tls.provider().signature_verification_algorithms;
+    let fetcher = Fetcher::new(None)?;
+    // Before they are read, so that no change is missed.
+    let reloads = Reloads::new(config.files());
+    let (files, current) = ListFiles::open(config.lists)?;
+    let (lists, lists_seen) = watch::channel(current);
+    let (crl_keeper, crl) = match config.crl.is_on() {
+        true => {
+            let setup = CrlSetup {
+                config: config.crl,
+                state_dir,
+                authorities: authorities.borrow().certificates.clone(),
+                supported,
+                fetcher: fetcher.clone(),
+            };
+            let (keeper, handle) = CrlKeeper::start(setup).await;
+            (Some(keeper), Some(handle))
+        }
+        false => (None, None),
+    };
+    let ocsp = config.ocsp.is_on();
+    let ocsp = ocsp.then(|| OcspVerifier::new(config.ocsp, fetcher.clone(), supported));
+    let scep = match config.scep {
+        Some(scep) => {
+            let ca = scep.ca_path.as_deref().map(common::tls::load_certificates);
+            let fetcher = Fetcher::new(ca.transpose()?.as_deref())?;
+            Some(ScepVerifier::new(scep.url, fetcher))
+        }
+        None => None,
+    };
+    let policy = Policy {
+        rules: config.rules,
+        supported,
+        authorities: authorities.clone(),
+        lists: lists_seen,
+        crl: crl.clone(),
+        ocsp,
+        scep,
+        turns: Semaphore::new(AT_ONCE),
+    };
+    let keeper = Keeper {
+        files,
+        lists,
+        crl: crl.clone(),
+        authorities,
+        reloads,
+    };
+    Ok(Started {
+        policy,
+        keeper,
+        crl_keeper,
+        crl,
+    })
+}
+
+impl Keeper {
+    /// Notifying it has all files read again.
+    pub fn asked(&self) -> Arc<Notify> {
+        self.reloads.asked()
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        loop {
+            tokio::select! {
+                cause = self.reloads.next() => self.reload(cause).await,
+                Ok(()) = self.authorities.changed() => self.tell_authorities().await,
+            }
+        }
+    }
+
+    /// A bad file leaves what it held in force. The keeper of the CRLs speaks of its own files.
+    async fn reload(&mut self, cause: Cause) {
+        let (lists, problems) = self.files.reload();
+        let changed = self.lists.send_if_modified(|current| {
+            let other = **current != *lists;
+            *current = lists;
+            other
+        });
+        if let Some(crl) = &self.crl {
+            crl.reload().await;
+        }
+        if problems.is_empty() {
+            self.reloads.succeeded();
+            if changed || cause == Cause::Asked {
+                info!(changed, "allow and deny lists read again");
+            }
+            return;
+        }
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let error = problems.join("; ");
+        match self.reloads.failed(cause, &error) {
+            true => {
+                error!(%error, "a list was not read again, its last good contents stay in force")
+            }
+            false => debug!(%error, "a list was not read again: it may not be complete yet"),
+        }
+    }
+
+    async fn tell_authorities(&mut self) {
+        let certificates = self.authorities.borrow_and_update().certificates.clone();
+        if let Some(crl) = &self.crl {
+            crl.set_authorities(certificates).await;
+        }
+    }
+}
