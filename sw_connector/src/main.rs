@@ -34,14 +34,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Command::Doctor(args)) = &cli.command {
-        let environment = common::config::environment();
-        // Where nothing can be printed, nothing can be said.
-        let well = doctor::run(&cli.flags, environment, args, &mut std::io::stdout());
-        return ExitCode::from(u8::from(!well.unwrap_or(false)));
-    }
     match execute(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("sw_connector: {}", common::errors::chain(error.as_ref()));
             ExitCode::FAILURE
@@ -49,14 +43,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(cli: &Cli) -> anyhow::Result<()> {
+fn execute(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Doctor(args)) = &cli.command {
+        let environment = common::config::environment();
+        let well = doctor::run(&cli.flags, environment, args, &mut std::io::stdout())?;
+        return Ok(ExitCode::from(u8::from(!well)));
+    }
     let config = Config::load(&cli.flags, common::config::environment())?;
     if matches!(cli.command, Some(Command::Check)) {
         for warning in daemon::check(&config, Occasion::Check)? {
             eprintln!("warning: {warning}");
         }
         println!("the settings and the certificate files are in order");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     telemetry::init(&config.log_level, config.log_format)?;
     let control = tokio::runtime::Builder::new_current_thread()
@@ -66,5 +65,6 @@ fn execute(cli: &Cli) -> anyhow::Result<()> {
     let ended = control.block_on(daemon::run(config));
     // A name that is being resolved must not hold up the end.
     control.shutdown_background();
-    Ok(ended?)
+    ended?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod api;
 pub mod config;
 mod connector;
+pub mod doctor;
 pub mod identity;
 pub mod limits;
 pub mod opening;

@@ -8,6 +8,7 @@ use common::{telemetry, tls::Occasion};
 use sw_listener::{
     accept::quic::set_up,
     config::{Config, Flags, help},
+    doctor::{self, DoctorArgs},
     pki::{self, PkiArgs},
     server,
     store::FileStore,
@@ -16,6 +17,7 @@ use sw_listener::{
 /// Accepts connectors over QUIC with mutual TLS, and opens TCP ports that come out at their side.
 ///
 /// Without a command it runs until SIGTERM; a second SIGTERM ends it at once, SIGHUP re-reads the certificates.
+/// `sw_listener doctor` says what is wrong when it does not start, or lets somebody not in.
 #[derive(Parser)]
 #[command(version, after_help = help())]
 struct Cli {
@@ -29,6 +31,8 @@ struct Cli {
 enum Command {
     /// Check the settings and the certificate files without starting
     Check,
+    /// Look at everything that the listener depends on, and with --certificate at whether a connector would be let in
+    Doctor(DoctorArgs),
     /// Make a small certificate authority, and certificates from it
     Pki(PkiArgs),
 }
@@ -36,7 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("sw_listener: {}", common::errors::chain(error.as_ref()));
             ExitCode::FAILURE
@@ -44,11 +48,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<()> {
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Pki(args)) => {
             println!("{}", pki::run(&args, SystemTime::now())?);
-            Ok(())
         }
         Some(Command::Check) => {
             let config = load(&cli.flags)?;
@@ -59,10 +62,15 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
                 FileStore::check(folder)?;
             }
             println!("the settings, the certificate files and the kept openings are in order");
-            Ok(())
         }
-        None => run(load(&cli.flags)?),
+        Some(Command::Doctor(args)) => {
+            let environment = common::config::environment();
+            let well = doctor::run(&cli.flags, environment, &args, &mut std::io::stdout())?;
+            return Ok(ExitCode::from(u8::from(!well)));
+        }
+        None => run(load(&cli.flags)?)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(flags: &Flags) -> anyhow::Result<Config> {

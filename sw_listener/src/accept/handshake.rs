@@ -183,7 +183,7 @@ async fn admit(
                 .await
                 .map_err(|_| HandshakeError::Deadline)??;
             match greeting {
-                Greeting::Hello(control, hello) => (Some(control), Some(hello)),
+                Greeting::Hello(control, hello) => (Some(*control), Some(hello)),
                 Greeting::Probe(send) => {
                     let uid = &permit.identity().uid;
                     // Who asks and does not listen is told nothing more.
@@ -217,7 +217,7 @@ async fn admit(
 
 /// How a connector begins.
 enum Greeting {
-    Hello((ControlLoop, ControlHandle), Hello),
+    Hello(Box<(ControlLoop, ControlHandle)>, Hello),
     /// It only asks whether it would be let in.
     Probe(SendHalf),
 }
@@ -229,7 +229,7 @@ async fn greet(session: &Session) -> Result<Greeting, HandshakeError> {
         Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
             let windows = session.windows().clone();
             let control = ControlLoop::new(send, recv, windows);
-            Ok(Greeting::Hello(control, hello))
+            Ok(Greeting::Hello(Box::new(control), hello))
         }
         Message::Probe(hello) if hello.version == PROTOCOL_VERSION => Ok(Greeting::Probe(send)),
         Message::Hello(_)
