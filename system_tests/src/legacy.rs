@@ -110,6 +110,11 @@ impl LegacyListener {
         }
     }
 
+    /// Whether a connector has come.
+    pub fn has_connector(&self) -> bool {
+        self.connection.borrow().is_some()
+    }
+
     /// Waits for a connector.
     pub fn wait_connector(&self) -> Connection {
         let mut connection = self.connection.clone();

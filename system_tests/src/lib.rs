@@ -10,6 +10,7 @@ pub mod binaries;
 pub mod client;
 pub mod connector;
 pub mod daemon;
+pub mod doctor;
 pub mod far;
 pub mod http;
 pub mod legacy;

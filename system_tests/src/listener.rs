@@ -30,7 +30,12 @@ pub fn limited(site: &Site, limit: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new("sh");
     let binary = binaries::folder().join("sw_listener");
     command.arg("-c");
-    command.arg(format!("ulimit {limit} && exec {}", binary.display()));
+    command.arg(format!(
+        "ulimit {limit} && exec {} \"$@\"",
+        binary.display()
+    ));
+    // Arguments that come later are the daemon's.
+    command.arg("sh");
     with_settings(&mut command, site, settings);
     command
 }

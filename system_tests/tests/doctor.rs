@@ -1,15 +1,14 @@
 //! `sw_connector doctor`: what it says of a way that works, and of each place where it may end.
 
-use std::{
-    net::{SocketAddr, UdpSocket},
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::net::{SocketAddr, UdpSocket};
 
 use serde_json::{Value, json};
 use system_tests::{
     client, connector,
+    doctor::Report,
+    legacy::LegacyListener,
     listener::Listener,
+    peer::{Peer, frame},
     pki::Ca,
     ports,
     scep::{Behaviour, Scep},
@@ -18,65 +17,13 @@ use system_tests::{
     world::{UID, World},
 };
 
-/// `doctor` may take 30 s; a process needs a moment more.
-const LIMIT: Duration = Duration::from_secs(35);
-
-/// What `doctor --json` has said.
-struct Report {
-    well: bool,
-    lines: Vec<Value>,
+fn examine(site: &Site, listener: SocketAddr, more: &Value) -> Report {
+    Report::of(&mut connector::command(site, UID, listener, more), &[])
 }
 
-impl Report {
-    fn of(command: &mut Command, options: &[&str]) -> Self {
-        let began = Instant::now();
-        let command = command.args(["doctor", "--json"]).args(options);
-        let output = command.output().unwrap();
-        assert!(began.elapsed() < LIMIT, "it took {:?}", began.elapsed());
-        let text = String::from_utf8(output.stdout).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        let report = Self {
-            well: output.status.success(),
-            lines: lines.collect(),
-        };
-        let failed = report.lines.iter().any(|line| line["outcome"] == "fail");
-        assert_eq!(failed, !report.well, "{text}");
-        report
-    }
-
-    fn connector(site: &Site, listener: SocketAddr, more: &Value) -> Self {
-        Self::of(&mut connector::command(site, UID, listener, more), &[])
-    }
-
-    /// The only line of a step: outcome, and all its text.
-    fn step(&self, step: &str) -> (&str, String) {
-        let mut found = self.lines.iter().filter(|line| line["step"] == step);
-        let line = found
-            .next()
-            .unwrap_or_else(|| panic!("no {step} in {:?}", self.lines));
-        assert!(found.next().is_none(), "{step} twice in {:?}", self.lines);
-        let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        (
-            line["outcome"].as_str().unwrap(),
-            text("detail") + ": " + &text("advice"),
-        )
-    }
-
-    /// The step has this outcome and says all of this.
-    fn expect(&self, step: &str, outcome: &str, parts: &[&str]) {
-        let (found, text) = self.step(step);
-        assert_eq!(found, outcome, "{step}: {text}");
-        for part in parts {
-            assert!(text.contains(part), "{part:?} is not in {text:?}");
-        }
-    }
-
-    fn skipped(&self, steps: &[&str]) {
-        steps
-            .iter()
-            .for_each(|step| self.expect(step, "skipped", &[]));
-    }
-}
+/// Numbers of close codes.
+const CLOSED: u64 = 0x5700;
+const PROTOCOL_ERROR: u64 = 0x5701;
 
 /// A folder with a certificate for the connector.
 fn site() -> Site {
@@ -101,7 +48,7 @@ fn a_way_that_works_and_the_connector_on_it_is_left_alone() {
         client::echo(&mut client, b"before");
         let listed = target.address.to_string();
         let more = json!({"allowed_targets": [listed, "10.0.0.0/8"]});
-        let report = Report::connector(&world.site, world.listener.quic, &more);
+        let report = examine(&world.site, world.listener.quic, &more);
         assert!(report.well, "{:?}", report.lines);
         for step in ["settings", "files", "dates", "clock", "udp", "quic"] {
             report.expect(step, "ok", &[]);
@@ -109,7 +56,7 @@ fn a_way_that_works_and_the_connector_on_it_is_left_alone() {
         report.expect("tls", "ok", &["verified"]);
         report.expect("admission", "ok", &[UID, "a session of it is live"]);
         report.expect("mtu", "ok", &["1452"]);
-        let outcomes = report.lines.iter().filter(|line| line["step"] == "target");
+        let outcomes = report.all("target");
         let outcomes: Vec<_> = outcomes.map(|line| line["outcome"].clone()).collect();
         assert_eq!(outcomes, ["skipped", "ok"]);
         let after = world.listener.api.connectors();
@@ -126,7 +73,7 @@ fn a_way_that_works_and_the_connector_on_it_is_left_alone() {
 fn nothing_is_registered_without_a_connector_either() {
     let site = site();
     let listener = Listener::start(&site);
-    let report = Report::connector(&site, listener.quic, &no_targets());
+    let report = examine(&site, listener.quic, &no_targets());
     assert!(report.well, "{:?}", report.lines);
     let (_, text) = report.step("admission");
     assert!(
@@ -141,7 +88,7 @@ fn nothing_is_registered_without_a_connector_either() {
 fn a_port_that_nobody_has_and_one_that_is_silent() {
     let site = site();
     let closed = SocketAddr::from(([127, 0, 0, 1], ports::free()));
-    let report = Report::connector(&site, closed, &no_targets());
+    let report = examine(&site, closed, &no_targets());
     assert!(!report.well);
     report.expect(
         "udp",
@@ -151,7 +98,7 @@ fn a_port_that_nobody_has_and_one_that_is_silent() {
     report.skipped(&["quic", "tls", "admission", "mtu"]);
 
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let report = Report::connector(&site, silent.local_addr().unwrap(), &no_targets());
+    let report = examine(&site, silent.local_addr().unwrap(), &no_targets());
     assert!(!report.well);
     report.expect("udp", "warn", &["no answer"]);
     report.expect("quic", "fail", &["no answer to the handshake", "firewall"]);
@@ -162,7 +109,7 @@ fn a_port_that_nobody_has_and_one_that_is_silent() {
 fn a_name_that_does_not_resolve() {
     let site = site();
     let more = json!({"listeners": ["nowhere.invalid:11443"], "allowed_targets": ["192.0.2.0/24"]});
-    let report = Report::connector(&site, nobody(), &more);
+    let report = examine(&site, nobody(), &more);
     assert!(!report.well);
     report.expect("dns", "fail", &["nowhere.invalid", "resolv.conf"]);
     report.skipped(&["udp", "quic", "tls", "admission", "mtu"]);
@@ -173,23 +120,23 @@ fn tls_fails_for_one_reason_each() {
     let site = site();
     let listener = Listener::start(&site);
     let more = json!({"server_name": "elsewhere.example", "allowed_targets": ["192.0.2.0/24"]});
-    let report = Report::connector(&site, listener.quic, &more);
+    let report = examine(&site, listener.quic, &more);
     report.expect("quic", "ok", &[]);
     report.expect("tls", "fail", &["elsewhere.example", "set server_name"]);
     report.skipped(&["admission", "mtu"]);
 
     site.write("other.crt", &Ca::root("another CA").pem());
     let more = json!({"ca_cert_path": "other.crt", "allowed_targets": ["192.0.2.0/24"]});
-    let report = Report::connector(&site, listener.quic, &more);
+    let report = examine(&site, listener.quic, &more);
     report.expect("tls", "fail", &["UnknownIssuer", "ca_cert_path"]);
 
     site.issue(UID, &Ca::root("another CA").client(UID));
-    let report = Report::connector(&site, listener.quic, &no_targets());
+    let report = examine(&site, listener.quic, &no_targets());
     report.expect("quic", "ok", &[]);
     report.expect("tls", "fail", &["the peer says", "ca_path of the listener"]);
 
     site.issue(UID, &site.ca.expired_client(UID));
-    let report = Report::connector(&site, listener.quic, &no_targets());
+    let report = examine(&site, listener.quic, &no_targets());
     report.expect("files", "ok", &[]);
     report.expect("dates", "fail", &["has ended", "get a new one"]);
     report.expect("tls", "fail", &["certificate_expired", "client_cert_path"]);
@@ -197,12 +144,24 @@ fn tls_fails_for_one_reason_each() {
     assert!(listener.api.connectors().is_empty());
 }
 
+/// A 1.x listener takes every connection for a session: it is not given one.
+#[test]
+fn a_listener_of_1_x_is_told_and_left_alone() {
+    let site = site();
+    let listener = LegacyListener::start(&site);
+    let report = examine(&site, listener.address, &no_targets());
+    assert!(report.well, "{:?}", report.lines);
+    report.expect("tls", "warn", &["protocol 1"]);
+    report.skipped(&["admission", "mtu"]);
+    assert!(!listener.has_connector());
+}
+
 #[test]
 fn the_listeners_rules_say_no() {
     let site = site();
     let scep = Scep::new(Behaviour::Answer(401, "{}".into()));
     let listener = Listener::with(&site, &[("SWL_SCEP_URL", &scep.url())]);
-    let report = Report::connector(&site, listener.quic, &no_targets());
+    let report = examine(&site, listener.quic, &no_targets());
     report.expect("tls", "ok", &[]);
     report.expect(
         "admission",
@@ -210,7 +169,7 @@ fn the_listeners_rules_say_no() {
         &["401", "sw_listener doctor --certificate"],
     );
     scep.behave(Behaviour::Answer(500, "{}".into()));
-    let report = Report::connector(&site, listener.quic, &no_targets());
+    let report = examine(&site, listener.quic, &no_targets());
     report.expect("admission", "fail", &["could not check", "SCEP"]);
 }
 
@@ -218,13 +177,13 @@ fn the_listeners_rules_say_no() {
 fn files_and_settings() {
     let site = site();
     set_mode(&site.path("device1.key"), 0o644);
-    let report = Report::connector(&site, nobody(), &no_targets());
+    let report = examine(&site, nobody(), &no_targets());
     assert!(!report.well);
     report.expect("files", "fail", &["device1.key", "chmod 600"]);
     report.skipped(&["clock", "quic", "tls", "admission", "mtu"]);
 
     let more = json!({"servername": "x", "dial_timeout_seconds": 0});
-    let report = Report::connector(&site, nobody(), &more);
+    let report = examine(&site, nobody(), &more);
     let problems = report
         .lines
         .iter()
@@ -238,13 +197,13 @@ fn targets_are_dialled_under_the_same_rules() {
     let site = site();
     let (refused, there) = (nobody(), Target::echo());
     let more = json!({"allowed_targets": [refused.to_string()]});
-    let report = Report::connector(&site, nobody(), &more);
+    let report = examine(&site, nobody(), &more);
     report.expect("target", "fail", &["refused", "start the program"]);
 
     let more = json!({"allowed_targets": ["127.0.0.0/8:1-2"]});
     let mut command = connector::command(&site, UID, nobody(), &more);
     let report = Report::of(&mut command, &["--target", &there.address.to_string()]);
-    let lines = report.lines.iter().filter(|line| line["step"] == "target");
+    let lines = report.all("target");
     let text = format!("{:?}", lines.collect::<Vec<_>>());
     assert!(text.contains("does not list"), "{text}");
 }
@@ -258,7 +217,7 @@ fn every_listener_has_its_block() {
         "listeners": [listener.quic.to_string(), closed],
         "allowed_targets": ["192.0.2.0/24"],
     });
-    let report = Report::connector(&site, nobody(), &more);
+    let report = examine(&site, nobody(), &more);
     assert!(!report.well);
     let about = |address: &str, step: &str| {
         let found = report
@@ -269,4 +228,26 @@ fn every_listener_has_its_block() {
     };
     assert_eq!(about(&listener.quic.to_string(), "admission"), "ok");
     assert_eq!(about(&closed, "udp"), "fail");
+}
+
+/// Who asks and then stays is not kept, and not counted as a session of its UID.
+#[test]
+fn a_probe_that_never_ends_is_ended() {
+    let site = site();
+    let listener = Listener::with(&site, &[("SWL_HANDSHAKE_DEADLINE_SECONDS", "1")]);
+    let certificate = site.ca.client(UID);
+    let mut peer = Peer::connect(&site, Some(certificate), listener.quic);
+    peer.say(&frame(&json!({"type": "probe", "version": 2})));
+    let probed = peer.hear().expect("an answer");
+    assert_eq!(
+        (&probed["type"], &probed["uid"], &probed["live"]),
+        (&json!("probed"), &json!(UID), &json!(false))
+    );
+    assert_eq!(peer.close_code(), CLOSED);
+    assert!(listener.api.connectors().is_empty());
+
+    let mut peer = Peer::connect(&site, Some(site.ca.client(UID)), listener.quic);
+    peer.say(&frame(&json!({"type": "probe", "version": 3})));
+    assert!(peer.hear().is_none());
+    assert_eq!(peer.close_code(), PROTOCOL_ERROR);
 }
