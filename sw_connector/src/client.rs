@@ -230,7 +230,9 @@ impl Client {
             Reaction::RetrySlowly => BACKOFF_CAP.mul_f64(0.5 + draw / 2.0),
         };
         match self.trouble.failed(cause, Instant::now()) {
-            Say::Full => warn!(cause = ?cause, retry_in = ?wait, "no session; trying on"),
+            Say::Full => {
+                warn!(cause = ?cause, retry_in = ?wait, "no session; trying on (sw_connector doctor shows where it fails)");
+            }
             Say::Still(lasted, tries) => {
                 warn!(cause = ?cause, ?lasted, tries, retry_in = ?wait, "still no session; trying on");
             }

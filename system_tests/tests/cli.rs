@@ -69,7 +69,7 @@ fn help_and_version() {
         );
         let (success, stdout, _) = run(Command::new(&binary).arg("--help"));
         assert!(success, "{name}");
-        for word in ["check", "--config", "--set", "keep_alive_seconds"] {
+        for word in ["check", "doctor", "--config", "--set", "keep_alive_seconds"] {
             assert!(stdout.contains(word), "{word} is not in the help of {name}");
         }
     }

@@ -65,8 +65,8 @@ fn all_is_well_before_a_listener_runs_and_beside_it() {
     report.expect("state", "ok", &["0 opening(s)"]);
     running.api.call("GET", "/healthz").ok();
     let left = fs::read_dir(site.path("state")).unwrap();
-    let left = left.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-    assert!(left.filter(|name| name.contains("doctor")).next().is_none());
+    let mut left = left.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    assert_eq!(left.find(|name| name.contains("doctor")), None);
 }
 
 #[test]
