@@ -38,7 +38,7 @@ pub struct CertificateFacts {
     pub issuer: String,
     /// The first common name of the subject.
     pub common_name: Option<String>,
-    /// The serial number, hexadecimal.
+    /// The serial number, hexadecimal with colons.
     pub serial: String,
     /// The first moment of its validity.
     pub not_before: OffsetDateTime,
@@ -123,7 +123,7 @@ impl CertificateFacts {
             subject: printable(&certificate.subject().to_string()),
             issuer: printable(&certificate.issuer().to_string()),
             common_name: common_name(&certificate),
-            serial: HEXLOWER.encode(certificate.raw_serial()),
+            serial: certificate.raw_serial_as_string(),
             not_before: validity.not_before.to_datetime(),
             not_after: validity.not_after.to_datetime(),
             sans: sans(&certificate),
@@ -325,7 +325,7 @@ mod tests {
         let facts = CertificateFacts::from_der(&place.read("c")).unwrap();
         assert_eq!(facts.subject, "O=Plant, CN=tunnel");
         assert_eq!(facts.issuer, facts.subject);
-        assert_eq!((facts.name(), facts.serial.as_str()), ("tunnel", "1234"));
+        assert_eq!((facts.name(), facts.serial.as_str()), ("tunnel", "12:34"));
         assert_eq!(
             facts.sans[..3],
             ["tunnel.example", "192.0.2.1", "2001:db8::1"]

@@ -180,7 +180,7 @@ mod tests {
         let facts = CertificateFacts::from_der(certificate.der()).unwrap();
         let made = made(&[], Some(&facts));
         assert_eq!(made["SOCKET_WARP_UID"], "device1");
-        assert_eq!(made["SOCKET_WARP_SERIAL"], "01ab");
+        assert_eq!(made["SOCKET_WARP_SERIAL"], "01:ab");
         assert_eq!(made["SOCKET_WARP_NOT_AFTER"], "2026-11-23T11:00:00Z");
         assert_eq!(made["SOCKET_WARP_DAYS_LEFT"], "2");
         assert_eq!(made["SOCKET_WARP_KEY_PATH"], "/x/a.key");

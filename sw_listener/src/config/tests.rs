@@ -77,7 +77,7 @@ fn help_lists_exactly_the_keys_that_are_read() {
 fn revocation_and_lists_are_off_until_they_are_set() {
     let policy = load(&MINIMAL).unwrap().policy;
     assert!(!policy.crl.is_on());
-    assert_eq!(policy.crl.refresh, Duration::from_secs(3600));
+    assert_eq!(policy.crl.refresh, Duration::from_secs(45));
     let mut all = MINIMAL.to_vec();
     all.extend([
         ("SWL_CRL_PATHS", "a.crl, b.pem"),
