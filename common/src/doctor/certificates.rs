@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::Line;
 use crate::tls::{
-    CertificateFacts, LoadErrors, Loaded, Weight,
+    CertificateFacts, LoadError, LoadErrors, Loaded, PermissionError, Weight,
     expiry::{Item, days_left, findings},
 };
 
@@ -15,9 +15,7 @@ pub fn files(loaded: &Result<Loaded, LoadErrors>) -> Vec<Line> {
         Ok(loaded) => loaded,
         Err(errors) => {
             let errors = errors.0.iter();
-            return errors
-                .map(|error| Line::fail(step, error.to_string(), None))
-                .collect();
+            return errors.map(bad_file).collect();
         }
     };
     let findings = loaded.warnings.iter();
@@ -38,6 +36,26 @@ pub fn files(loaded: &Result<Loaded, LoadErrors>) -> Vec<Line> {
         lines.push(Line::ok(step, what));
     }
     lines
+}
+
+fn bad_file(error: &LoadError) -> Line {
+    let step = "files";
+    if let LoadError::Permissions(PermissionError::Owner {
+        path,
+        owner,
+        user: 0,
+    }) = error
+    {
+        // Root's own key would be right for root, and of no use to the daemon.
+        let what = format!(
+            "{} belongs to user {owner}, probably the daemon's, and this is root",
+            path.display()
+        );
+        let advice =
+            format!("look as that user: sudo -u '#{owner}' COMMAND; leave the file as it is");
+        return Line::fail(step, what, advice);
+    }
+    Line::fail(step, error.to_string(), None)
 }
 
 /// Step `dates`: what has ended, or ends within `warn_days`.
@@ -151,6 +169,17 @@ mod tests {
         assert!(lines[0].detail.contains("has ended"), "{lines:?}");
         assert!(lines[1].advice.is_some());
         assert!(dates(&[], 30, NOW).is_empty());
+    }
+
+    #[test]
+    fn root_is_not_told_to_take_the_daemons_key() {
+        let line = |user| {
+            let (path, owner) = ("k.pem".into(), 998);
+            bad_file(&PermissionError::Owner { path, owner, user }.into())
+        };
+        assert!(line(0).advice.unwrap().contains("sudo -u '#998'"));
+        assert!(!line(0).detail.contains("chown"));
+        assert!(line(7).detail.contains("chown 7"));
     }
 
     #[test]
