@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CongestionControl, budget};
-use quinn::{AckFrequencyConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
+use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
 const MAX_SESSION_WINDOW: u64 = 1 << 36;
@@ -57,16 +57,6 @@ const PACKET_THRESHOLD: u32 = 128;
 /// The same in round trips (RFC 9002, section 6.1.2 has 9/8): a path may be a quarter of a round trip late each way.
 const TIME_THRESHOLD: f32 = 1.5;
 
-/// The peer may leave so many packets unacknowledged (QUIC Acknowledgment Frequency, draft-ietf-quic-ack-frequency; RFC 9000,
-/// section 13.2.2 has 1). Every second packet of a short exchange would otherwise raise one that carries nothing else,
-/// sent before its bytes are handed on.
-const ACK_AFTER: u32 = 9;
-/// And for so long. It is part of the time after which a lost last packet is sent again (RFC 9002, section 6.2.1), where
-/// 25 ms are usual.
-const ACK_WITHIN: Duration = Duration::from_millis(2);
-/// A packet out of order is acknowledged at once: it tells of a loss.
-const ACK_GAPS: u32 = 1;
-
 impl TransportSettings {
     /// The settings in quinn's terms.
     ///
@@ -77,10 +67,6 @@ impl TransportSettings {
         let idle = self.idle_timeout.try_into();
         let mut discovery = MtuDiscoveryConfig::default();
         discovery.upper_bound(self.max_udp_payload);
-        let mut acks = AckFrequencyConfig::default();
-        acks.ack_eliciting_threshold(ACK_AFTER.into())
-            .max_ack_delay(Some(ACK_WITHIN))
-            .reordering_threshold(ACK_GAPS.into());
         let mut config = TransportConfig::default();
         config
             .keep_alive_interval(Some(self.keep_alive))
@@ -94,7 +80,6 @@ impl TransportSettings {
             .enable_segmentation_offload(self.segmentation_offload)
             .packet_threshold(PACKET_THRESHOLD)
             .time_threshold(TIME_THRESHOLD)
-            .ack_frequency_config(Some(acks))
             .mtu_discovery_config(Some(discovery))
             .congestion_controller_factory(self.congestion.factory());
         config
