@@ -44,6 +44,8 @@ pub struct ReloadCounters {
 pub struct Reloads {
     watch: Watch,
     asked: Arc<Notify>,
+    /// A request that [`Self::next`] has taken and not told yet.
+    taken: bool,
     patience: Patience,
     counters: Arc<ReloadCounters>,
 }
@@ -57,6 +59,7 @@ impl Reloads {
         Self {
             watch: Watch::new(paths),
             asked: Arc::default(),
+            taken: false,
             patience: Patience::default(),
             counters: Arc::default(),
         }
@@ -76,15 +79,18 @@ impl Reloads {
     /// [`Self::failed`].
     ///
     /// # Cancel safety
-    /// Cancel safe but for a request that has just come.
+    /// Cancel safe.
     pub async fn next(&mut self) -> Cause {
         let retry = self.patience.retry_at();
-        tokio::select! {
-            () = self.asked.notified() => {}
-            () = self.watch.changed() => return Cause::Changed,
-            () = until(retry) => return Cause::Retried,
+        while !self.taken {
+            tokio::select! {
+                () = self.asked.notified() => self.taken = true,
+                () = self.watch.changed() => return Cause::Changed,
+                () = until(retry) => return Cause::Retried,
+            }
         }
         self.watch.catch_up().await;
+        self.taken = false;
         Cause::Asked
     }
 
@@ -214,5 +220,20 @@ mod tests {
         let counters = reloads.counters();
         assert_eq!(counters.ok.load(Relaxed), 1);
         assert_eq!(counters.failed.load(Relaxed), 1);
+    }
+
+    /// Whoever waits for it beside something else may turn to that while the files are looked at.
+    #[tokio::test]
+    async fn a_request_outlives_a_cancelled_wait() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut reloads = Reloads::new([folder.path().join("a")]);
+        reloads.asked().notify_one();
+        let once = std::future::poll_fn(|context| {
+            let next = std::pin::pin!(reloads.next());
+            std::task::Poll::Ready(next.poll(context).is_ready())
+        });
+        assert!(!once.await, "the files are looked at elsewhere");
+        let again = tokio::time::timeout(Duration::from_secs(30), reloads.next());
+        assert_eq!(again.await.ok(), Some(Cause::Asked));
     }
 }

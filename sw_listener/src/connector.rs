@@ -9,10 +9,11 @@ use common::{
     },
     wire::close::CloseCode,
 };
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     accept::AcceptContext,
+    policy::Denial,
     registry::{LiveSession, Registration},
 };
 
@@ -79,7 +80,7 @@ async fn serve(
                 }
             }
             denial = &mut denied => {
-                warn!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+                sentenced(&denial);
                 live.session.close_because(denial.close_code(), &denial.told());
                 break live.session.closed().await;
             }
@@ -95,6 +96,14 @@ async fn serve(
     };
     drop(registration);
     farewell(&live, &closed);
+}
+
+fn sentenced(denial: &Denial) {
+    const WORDS: &str = "the session is closed: its certificate does not pass any more";
+    match denial.is_alarming() {
+        true => error!(code = denial.code(), %denial, "{WORDS}"),
+        false => warn!(code = denial.code(), %denial, "{WORDS}"),
+    }
 }
 
 /// A connector of 1.x has no control stream and never says goodbye.

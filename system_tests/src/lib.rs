@@ -9,15 +9,20 @@ pub mod api;
 pub mod binaries;
 pub mod client;
 pub mod connector;
+pub mod crl;
 pub mod daemon;
 pub mod doctor;
+pub mod door;
+pub mod download;
 pub mod far;
 pub mod http;
 pub mod legacy;
 pub mod listener;
+pub mod live;
 pub mod log;
 pub mod noise;
 pub mod notify;
+pub mod ocsp;
 pub mod peer;
 pub mod pki;
 pub mod ports;
@@ -25,6 +30,7 @@ pub mod relay;
 pub mod scep;
 pub mod site;
 pub mod target;
+pub mod web;
 pub mod world;
 
 /// How long a test waits for something that should happen soon. It only decides how long a failing test takes, so it

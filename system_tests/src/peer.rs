@@ -148,8 +148,19 @@ impl Peer {
     /// # Panics
     /// When it ends otherwise.
     pub fn close_code(&self) -> u64 {
+        self.refusal().0
+    }
+
+    /// Waits for the listener to close the session: its close code and its words.
+    ///
+    /// # Panics
+    /// When it ends otherwise.
+    pub fn refusal(&self) -> (u64, String) {
         match self.closed() {
-            ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
+            ConnectionError::ApplicationClosed(close) => {
+                let words = String::from_utf8_lossy(&close.reason).into_owned();
+                (close.error_code.into_inner(), words)
+            }
             other => panic!("the listener's close expected, not {other}"),
         }
     }

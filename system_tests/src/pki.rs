@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 
 /// A certificate authority, root or intermediate.
 pub struct Ca {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    pub(crate) issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate with its key, and what is sent behind it.
@@ -60,6 +60,16 @@ impl Ca {
         self.issuer.der().clone()
     }
 
+    /// Its key, PEM.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// Its serial number, big-endian.
+    pub fn serial(&self) -> Vec<u8> {
+        serial(self.issuer.der())
+    }
+
     /// For a listener on loopback.
     pub fn server(&self) -> Issued {
         self.server_at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
@@ -96,6 +106,14 @@ impl Ca {
         let mut params = client_params(&[(DnType::CommonName, uid)]);
         params.not_after = OffsetDateTime::now_utc() + left;
         params.not_before = params.not_after - Duration::DAY;
+        self.sign(params)
+    }
+
+    /// For a connector with a certificate that began an hour ago and ends in this time.
+    pub fn client_until(&self, uid: &str, left: Duration) -> Issued {
+        let mut params = client_params(&[(DnType::CommonName, uid)]);
+        params.not_before = OffsetDateTime::now_utc() - Duration::HOUR;
+        params.not_after = OffsetDateTime::now_utc() + left;
         self.sign(params)
     }
 
@@ -190,6 +208,11 @@ impl Issued {
         self.chain.iter().map(pem).collect()
     }
 
+    /// The leaf's serial number, big-endian.
+    pub fn serial(&self) -> Vec<u8> {
+        serial(&self.chain[0])
+    }
+
     /// SHA-256 of the leaf, hexadecimal.
     pub fn fingerprint(&self) -> String {
         let digest = digest::digest(&digest::SHA256, &self.chain[0]);
@@ -210,6 +233,15 @@ impl Issued {
     pub fn followed_by(mut self, certificate: CertificateDer<'static>) -> Self {
         self.chain.push(certificate);
         self
+    }
+}
+
+impl Clone for Issued {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: KeyPair::from_pem(&self.key_pem()).unwrap(),
+        }
     }
 }
 
@@ -238,6 +270,17 @@ fn named(subject: &[(DnType, &str)]) -> DistinguishedName {
         name.push(kind.clone(), DnValue::Utf8String((*value).to_owned()));
     }
     name
+}
+
+/// Certificate, TBSCertificate, version, then the number (RFC 5280, section 4.1).
+fn serial(certificate: &[u8]) -> Vec<u8> {
+    let (tbs, _) = contents(certificate);
+    let version = tbs + contents(&certificate[tbs..]).0;
+    let (start, length) = contents(&certificate[version..]);
+    let number = version + start + length;
+    assert_eq!(certificate[number], 0x02, "an INTEGER");
+    let (start, length) = contents(&certificate[number..]);
+    certificate[number + start..][..length].to_vec()
 }
 
 /// Where the contents of a DER value begin, and how long they are.

@@ -8,12 +8,16 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{self, Receiver},
     },
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use socket2::{Domain, Socket, Type};
 
 use crate::{PATIENCE, client, ports};
+
+/// Time between two kilobytes of [`Target::trickle`].
+const TRICKLE: Duration = Duration::from_millis(20);
 
 /// A server; a thread per connection.
 pub struct Target {
@@ -34,7 +38,7 @@ impl Target {
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, handler) = (stop.clone(), Arc::new(handler));
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for tcp in listener.incoming() {
                 if stopped.load(Relaxed) {
                     return;
@@ -42,7 +46,7 @@ impl Target {
                 let Ok(tcp) = tcp else { continue };
                 client::prepare(&tcp, PATIENCE);
                 let handler = handler.clone();
-                std::thread::spawn(move || handler(tcp));
+                thread::spawn(move || handler(tcp));
             }
         });
         Self {
@@ -85,6 +89,15 @@ impl Target {
     /// Sends without end.
     pub fn flood() -> Self {
         Self::new(|tcp| drop(client::send_noise(&tcp, 1, u64::MAX)))
+    }
+
+    /// Sends without end, a little at a time.
+    pub fn trickle() -> Self {
+        Self::new(|mut tcp| {
+            while tcp.write_all(&[7; 1024]).is_ok() {
+                thread::sleep(TRICKLE);
+            }
+        })
     }
 
     /// Resets every connection.

@@ -33,7 +33,11 @@ impl World {
 
     /// With these variables for the listener and settings for the connector.
     pub fn with(listener: &[(&str, &str)], connector: &Value) -> Self {
-        let site = Site::new();
+        Self::of(Site::new(), listener, connector)
+    }
+
+    /// The same over a folder that holds some files already.
+    pub fn of(site: Site, listener: &[(&str, &str)], connector: &Value) -> Self {
         let listener = Listener::with(&site, listener);
         let connector = Connector::with(&site, UID, listener.quic, connector);
         listener.api.wait_connected(UID);

@@ -60,7 +60,7 @@ fn only_the_right_uid_gives_a_session() {
     }
     checked
         .listener
-        .wait_log(&["session refused", "device2", "not the UID"]);
+        .wait_log(&["session refused", "ERROR", "device2", "not the UID"]);
     checked.scep.behave(Behaviour::Answer(401, "{}".into()));
     assert_eq!(checked.verdict(), Some(POLICY_DENIED));
     checked.listener.wait_log(&["session refused", "401"]);
@@ -127,7 +127,7 @@ fn the_connector_logs_which_kind_it_was_and_comes_back() {
     checked.listener.api.wait_gone(UID);
     checked.scep.behave(Behaviour::Answer(401, "{}".into()));
     let connector = Connector::start(&checked.site, UID, checked.listener.quic);
-    connector.wait_log(&["no session", "says that the certificate is not valid (401)"]);
+    connector.wait_log(&["no session", "(401): ask the operator"]);
 }
 
 /// The header is what procube-open/scep reads: the leaf as PEM, every byte but letters and digits percent-encoded.
@@ -207,7 +207,7 @@ fn proxy_variables_do_not_divert_the_question() {
         .collect();
     let listener = Listener::with(&site, &settings);
     let connector = Connector::start(&site, UID, listener.quic);
-    connector.wait_log(&["says that the certificate is not valid (401)"]);
+    connector.wait_log(&["(401): ask the operator"]);
     assert!(proxy.questions().is_empty());
     assert_eq!(scep.questions().len(), 1);
 }

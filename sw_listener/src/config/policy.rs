@@ -44,13 +44,8 @@ pub struct ScepConfig {
 
 impl PolicyConfig {
     pub(super) fn read(s: &mut Settings) -> Self {
-        let seconds = Duration::from_secs;
         Self {
-            rules: RulesConfig {
-                uid_source: s.or("uid_source", UidSource::CommonName),
-                recheck: seconds(s.number("recheck_seconds", 5..=3600, 40)),
-                grace: seconds(s.number("verify_grace_seconds", 0..=86_400, 900)),
-            },
+            rules: RulesConfig::read(s),
             scep: read_scep(s),
             crl: CrlConfig::read(s),
             lists: ListsConfig::read(s),
@@ -63,6 +58,25 @@ impl PolicyConfig {
         let lists = [&self.lists.allow_path, &self.lists.deny_path];
         let lists = lists.into_iter().flatten();
         lists.chain(&self.crl.paths).cloned().collect()
+    }
+}
+
+impl RulesConfig {
+    fn read(s: &mut Settings) -> Self {
+        let seconds = Duration::from_secs;
+        let rules = Self {
+            uid_source: s.or("uid_source", UidSource::CommonName),
+            recheck: seconds(s.number("recheck_seconds", 5..=3600, 40)),
+            grace: seconds(s.number("verify_grace_seconds", 0..=86_400, 900)),
+        };
+        // It runs from the last check that passed, so a shorter one is over with the first that fails.
+        if !rules.grace.is_zero() && rules.grace <= rules.recheck {
+            s.conflict(
+                "verify_grace_seconds",
+                "must be longer than recheck_seconds, or 0: it would be over when trouble is first noticed",
+            );
+        }
+        rules
     }
 }
 

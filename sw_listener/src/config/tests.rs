@@ -101,3 +101,22 @@ fn revocation_and_lists_are_off_until_they_are_set() {
     let text = load(&all).unwrap_err().to_string();
     assert!(text.contains("allow: must name who may connect"), "{text}");
 }
+
+#[test]
+fn a_grace_that_would_be_over_at_once_is_a_mistake() {
+    let with = |recheck, grace| {
+        let mut all = MINIMAL.to_vec();
+        all.extend([
+            ("SWL_RECHECK_SECONDS", recheck),
+            ("SWL_VERIFY_GRACE_SECONDS", grace),
+        ]);
+        load(&all).map(|config| config.policy.rules.grace)
+    };
+    for (recheck, grace) in [("3600", "900"), ("40", "40"), ("5", "1")] {
+        let text = with(recheck, grace).unwrap_err().to_string();
+        let expected = "verify_grace_seconds: must be longer than recheck_seconds";
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(with("40", "41").unwrap(), Duration::from_secs(41));
+    assert_eq!(with("3600", "0").unwrap(), Duration::ZERO);
+}

@@ -76,9 +76,13 @@ impl Denial {
         if matches!(self, Self::List(ListFinding::Denied { .. })) {
             return "the listener's operator has denied this certificate: ask them".to_owned();
         }
-        match private {
-            true => self.close_code().text().to_owned(),
-            false => self.to_string(),
+        match (private, self) {
+            (true, _) => self.close_code().text().to_owned(),
+            (false, Self::Ocsp(finding)) => finding.told(),
+            (
+                false,
+                Self::Identity(_) | Self::Chain(_) | Self::List(_) | Self::Crl(_) | Self::Scep(_),
+            ) => self.to_string(),
         }
     }
 }

@@ -1,12 +1,9 @@
 //! Live sessions: their certificates are examined again, on time and when something has changed.
 
-use std::{future::pending, sync::Arc, time::Instant};
+use std::{future::pending, pin::pin, sync::Arc, time::Instant};
 
 use common::session::Session;
-use tokio::{
-    sync::watch,
-    time::{Instant as Timer, sleep_until},
-};
+use tokio::{sync::watch, time::sleep};
 use tracing::{info, warn};
 
 use super::{
@@ -25,16 +22,16 @@ impl Policy {
     pub async fn watch(&self, session: &Session) -> Denial {
         let mut changes = Changes::of(self);
         let mut standing = Standing::new(Instant::now());
-        let mut due = self.next_check();
+        let mut full = pin!(self.examine_in_time(session));
         loop {
-            let depth = tokio::select! {
-                () = sleep_until(due) => Depth::Full,
-                _ = changes.next() => Depth::Local,
+            let (depth, outcome) = tokio::select! {
+                outcome = &mut full => {
+                    full.set(self.examine_in_time(session));
+                    (Depth::Full, outcome)
+                }
+                // It waits neither for servers that are being asked nor for a turn.
+                () = changes.next() => (Depth::Local, self.examine_again(session, Depth::Local).await),
             };
-            let outcome = self.examine_again(session, depth).await;
-            if depth == Depth::Full {
-                due = self.next_check();
-            }
             let now = Instant::now();
             let fine = outcome.is_ok() && depth == Depth::Full;
             let troubled = standing.is_troubled();
@@ -50,19 +47,20 @@ impl Policy {
         }
     }
 
-    async fn examine_again(&self, session: &Session, depth: Depth) -> Result<(), Denial> {
+    /// The next examination that is due by time. Sessions that came together do not stay together.
+    async fn examine_in_time(&self, session: &Session) -> Result<(), Denial> {
+        let spread = 0.75 + rand::random::<f64>() / 4.0;
+        sleep(self.rules.recheck.mul_f64(spread)).await;
         // It is never closed.
         let _turn = self.turns.acquire().await;
+        self.examine_again(session, Depth::Full).await
+    }
+
+    async fn examine_again(&self, session: &Session, depth: Depth) -> Result<(), Denial> {
         let chain = session.peer_certificates();
         // Sessions wait most of the time, and keep nothing of this meanwhile.
         Box::pin(self.examine(&chain, depth, LIVE_OCSP_AGE)).await?;
         Ok(())
-    }
-
-    /// Sessions that came together do not stay together.
-    fn next_check(&self) -> Timer {
-        let spread = 0.75 + rand::random::<f64>() / 4.0;
-        Timer::now() + self.rules.recheck.mul_f64(spread)
     }
 }
 

@@ -47,7 +47,7 @@ impl FromStr for ScepUrl {
 #[derive(Debug, Error)]
 pub enum ScepError {
     /// 401: expired, revoked, or not from this CA.
-    #[error("it says that the certificate is not valid (401)")]
+    #[error("it says that the certificate is not valid (401): ask the operator for a new one")]
     Refused,
     /// 200, but about somebody else.
     #[error("it vouches for {0:?}, which is not the UID of the certificate")]

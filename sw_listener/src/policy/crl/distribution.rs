@@ -70,7 +70,7 @@ impl Schedule {
     pub fn new(every: Duration) -> Self {
         Self {
             every,
-            failures: Backoff::new(RETRY_BASE, RETRY_CAP),
+            failures: Backoff::new(RETRY_BASE, RETRY_CAP.min(every)),
         }
     }
 
@@ -88,7 +88,8 @@ impl Schedule {
         wait.mul_f64(1.0 - draw.clamp(0.0, 1.0) / 10.0).max(LEAST)
     }
 
-    /// The wait after a failure: 5 s, twice as long each time, up to 5 min; half of it to all of it.
+    /// The wait after a failure: 5 s, twice as long each time, up to 5 min and never longer than the interval, so that a
+    /// server that is back is heard as soon as any other; half of it to all of it.
     pub fn after_failure(&mut self, draw: f64) -> Duration {
         self.failures.next(0.5 + draw.clamp(0.0, 1.0) / 2.0)
     }
@@ -161,6 +162,15 @@ mod tests {
         assert_eq!(schedule.after_failure(0.0).as_secs(), 150);
         schedule.after_success(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH, 0.0);
         assert_eq!(schedule.after_failure(1.0), RETRY_BASE);
+    }
+
+    #[test]
+    fn an_outage_makes_no_interval_longer() {
+        let mut schedule = Schedule::new(Duration::from_secs(45));
+        let waits: Vec<_> = (0..6)
+            .map(|_| schedule.after_failure(1.0).as_secs())
+            .collect();
+        assert_eq!(waits, [5, 10, 20, 40, 45, 45]);
     }
 
     #[test]

@@ -107,6 +107,27 @@ impl OcspFinding {
         }
     }
 
+    /// The same in words for the peer, whom the responder's address does not concern.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Revoked {
+                whose,
+                when,
+                reason,
+                ..
+            } => format!(
+                "{whose} revoked on {}{} (OCSP): ask the operator for a new one",
+                date(*when),
+                words(*reason)
+            ),
+            Self::Unknown { whose, .. }
+            | Self::Unavailable { whose, .. }
+            | Self::BadAnswer { whose, .. }
+            | Self::Unreadable { whose, .. }
+            | Self::NoResponder { whose } => format!("{whose} cannot be checked"),
+        }
+    }
+
     /// Whether it is a verdict on the certificate, rather than on the responder's health.
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Revoked { .. })
@@ -148,6 +169,10 @@ mod tests {
         assert_eq!(
             revoked(Whose::Leaf, None).to_string(),
             "certificate revoked on 2026-11-03 (OCSP responder http://ocsp.example/): ask the operator for a new one"
+        );
+        assert_eq!(
+            revoked(Whose::Leaf, None).told(),
+            "certificate revoked on 2026-11-03 (OCSP): ask the operator for a new one"
         );
         let intermediate = Whose::Intermediate("CN=Plant\nCA".to_owned());
         let text = revoked(intermediate, Some(ReasonCode::KeyCompromise)).to_string();
