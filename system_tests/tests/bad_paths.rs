@@ -90,8 +90,9 @@ fn a_path_that_reorders() {
 #[test]
 fn a_path_that_loses_in_bursts() {
     let losing = Conditions {
-        loss: Loss::fades(0.05, 10 * MS),
-        ..path(100)
+        // About 25 of them within the transfer, so that each direction has some.
+        loss: Loss::fades(0.1, 5 * MS),
+        ..SLOW
     };
     transfer_over(losing, |counts| counts.lost > 0);
 }
