@@ -5,6 +5,7 @@
 //! logs, certificates, signals, shards. What only one of the two needs does not belong here.
 
 pub mod backoff;
+pub mod blocking;
 pub mod config;
 pub mod descriptors;
 pub mod errors;

@@ -9,11 +9,7 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::{
-        Finding, KeyPermissions, Occasion, Role,
-        expiry::{CertificateItems, Watch},
-        log_findings,
-    },
+    tls::{Finding, KeyPermissions, Occasion, Role, expiry::Watch, log_findings},
 };
 use thiserror::Error;
 use tokio::{
@@ -100,7 +96,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     });
     let mut helpers = JoinSet::new();
     let mut renewing = start_renewing(&context, asked.clone(), reloader.done());
-    helpers.spawn(watch_expiry(&context.config, reloader.done()));
+    helpers.spawn(watch_expiry(&context, reloader.done()));
     let draining = context.shutdown.clone();
     helpers.spawn(async move {
         tokio::select! {
@@ -142,10 +138,19 @@ fn load_at_start(config: &Config) -> Result<Option<Material>, StartError> {
     }
 }
 
-fn watch_expiry(config: &Config, reloads: watch::Receiver<()>) -> impl Future<Output = ()> + use<> {
-    let watch = Watch::new(config.expiry_warning_days);
-    let mut items = CertificateItems::new(config.files.clone());
-    async move { watch.run(|| items.refresh(), reloads).await }
+fn watch_expiry(
+    context: &Context,
+    reloads: watch::Receiver<()>,
+) -> impl Future<Output = ()> + use<> {
+    let watch = Watch::new(context.config.expiry_warning_days);
+    let material = context.material.clone();
+    let ends = move || {
+        let material = material.borrow();
+        material
+            .as_ref()
+            .map_or_else(Vec::new, |m| m.ends().to_vec())
+    };
+    async move { watch.run(ends, reloads).await }
 }
 
 fn start_renewing(

@@ -151,6 +151,11 @@ impl CertificateFacts {
         self.names.issuer == issuer.names.subject && keys.is_none_or(|(wanted, is)| wanted == is)
     }
 
+    /// Whether this moment is within its validity, both ends included (RFC 5280, section 4.1.2.5).
+    pub fn is_valid_at(&self, moment: OffsetDateTime) -> bool {
+        self.not_before <= moment && moment <= self.not_after
+    }
+
     /// The common name, or else the whole subject, for messages.
     pub fn name(&self) -> &str {
         self.common_name.as_deref().unwrap_or(&self.subject)

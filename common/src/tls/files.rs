@@ -265,14 +265,6 @@ pub fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Lo
     read_certificates(path, Wanted::Ca).map(|certificates| certificates.der)
 }
 
-/// What the certificates of a file say, whatever they are fit for.
-///
-/// # Errors
-/// [`LoadError`] names the file and what to do.
-pub(super) fn load_facts(path: &Path) -> Result<Vec<CertificateFacts>, LoadError> {
-    read_certificates(path, Wanted::Certificate).map(|certificates| certificates.facts)
-}
-
 /// Keeps an error for later, and goes on with nothing in its place.
 fn note<T: Default>(result: Result<T, LoadError>, errors: &mut Vec<LoadError>) -> T {
     result.unwrap_or_else(|error| {

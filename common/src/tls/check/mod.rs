@@ -105,7 +105,13 @@ pub(super) fn judge(
     let now = OffsetDateTime::from(now);
     let mut findings = Findings::default();
     leaf::judge(material, demands, &mut findings);
-    chain::judge(material.chain, demands.tls.min_rsa_bits, now, &mut findings);
+    chain::judge(
+        material.chain,
+        demands.tls.min_rsa_bits,
+        demands.occasion,
+        now,
+        &mut findings,
+    );
     authorities::judge(material.ca, demands.tls.min_rsa_bits, now, &mut findings);
     findings.0
 }

@@ -40,11 +40,11 @@ impl Watch {
         self.current.subscribe()
     }
 
-    /// Looks and reports, for ever. `items` tells what there is now; `reloads` changes when files were read again.
-    pub async fn run(
+    /// Looks and reports, for ever. `items` tells what is in force now; `reloads` changes when files were read again.
+    pub async fn run<T>(
         &self,
         mut items: impl FnMut() -> Vec<Item>,
-        mut reloads: watch::Receiver<()>,
+        mut reloads: watch::Receiver<T>,
     ) {
         let mut reporter = Reporter::default();
         loop {
