@@ -36,7 +36,7 @@ use crate::{
     },
     api::{self, Access, ApiState},
     config::Config,
-    limits::StreamLimits,
+    limits::Limits,
     opening::{Manager, ManagerHandle, Streams},
     policy::{self, Policy, PolicyError, crl::CrlHandle},
     registry::Registry,
@@ -243,7 +243,7 @@ impl Server {
             duplicate_uid: self.config.duplicate_uid,
             deadline: self.config.admission.deadline,
             transport: self.config.transport.clone(),
-            limits: StreamLimits::new(
+            limits: Limits::new(
                 self.config.max_streams_per_uid,
                 self.config.max_streams,
                 descriptors,
