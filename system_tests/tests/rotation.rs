@@ -516,10 +516,13 @@ fn a_hand_over_of_long_ago_does_not_hurry_the_next_dial() {
     assert!(line.has(&["retry_in"]), "{line}");
     // It says when it comes back, and with a new certificate it comes at once.
     let issued = renew(&world);
-    until_within(Duration::from_secs(12), "the session", || {
+    let session = until_within(Duration::from_secs(12), "the session", || {
         let session = world.listener.api.connector(UID)?;
-        (session["certificate_sha256"] == issued.fingerprint()).then_some(())
+        (session["certificate_sha256"] == issued.fingerprint()).then_some(session)
     });
+    // The listener knows of it before the connector does.
+    let id = session["session"].as_str().unwrap();
+    world.connector.wait_log(&["session established", id]);
     let dialled = world.connector.log().find(&["session established"]);
     assert_eq!(dialled.len(), 3);
 }

@@ -14,7 +14,6 @@ pub(super) fn judge(
 ) {
     for (index, facts) in chain.facts.iter().enumerate() {
         let label = chain.label(index);
-        let mut add = |weight, what| findings.add(chain.path, weight, what);
         let clock = match occasion {
             Occasion::Start | Occasion::Check => {
                 format!("; by this machine's clock it is {}", date(now))
@@ -24,13 +23,15 @@ pub(super) fn judge(
         };
         if facts.not_after < now {
             let end = date(facts.not_after);
-            add(
+            findings.add_end(
+                chain.path,
                 Weight::Date,
                 format!(
                     "{label} has expired on {end}{clock}: have a new one issued, or set the clock"
                 ),
             );
         }
+        let mut add = |weight, what| findings.add(chain.path, weight, what);
         if facts.not_before > now {
             let start = date(facts.not_before);
             add(

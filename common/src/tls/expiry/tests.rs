@@ -46,6 +46,18 @@ fn what_ends_within_the_days_is_found_in_order() {
 }
 
 #[test]
+fn ones_own_certificate_is_reported_before_the_cas() {
+    let ca = |days| Item {
+        kind: Kind::Ca,
+        ..item("ca", Duration::days(days))
+    };
+    let found = findings(NOW, 30, [ca(-9), item("own", Duration::DAY), ca(-8)]);
+    assert_eq!(found[2].item.name, "own");
+    let told = Reporter::default().select(NOW, &found)[0].item.name.clone();
+    assert_eq!(told, "own");
+}
+
+#[test]
 fn the_ends_of_time_are_no_trouble() {
     let (first, last) = (
         datetime!(0000-01-01 0:00 UTC),

@@ -76,7 +76,8 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// All findings once a day, and those that are new at once.
+    /// All findings once a day, and those that are new at once. Own certificates come first: a bundle of CAs that have
+    /// ended must not push them out of the report.
     pub(super) fn select<'a>(
         &mut self,
         now: OffsetDateTime,
@@ -91,7 +92,8 @@ impl Reporter {
         let new = found
             .iter()
             .filter(|finding| !self.told.contains(&key(finding)));
-        let new = new.collect();
+        let mut new: Vec<_> = new.collect();
+        new.sort_by_key(|finding| finding.item.kind);
         self.told = found.iter().map(key).collect();
         new
     }
