@@ -10,6 +10,7 @@ pub mod config;
 pub mod descriptors;
 pub mod errors;
 pub mod ids;
+pub mod printable;
 pub mod quiet;
 pub mod reload;
 pub mod session;
