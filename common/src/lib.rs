@@ -5,11 +5,13 @@
 //! logs, certificates, signals, shards. What only one of the two needs does not belong here.
 
 pub mod backoff;
+pub mod blocking;
 pub mod config;
 pub mod descriptors;
 pub mod doctor;
 pub mod errors;
 pub mod ids;
+pub mod printable;
 pub mod quiet;
 pub mod reload;
 pub mod session;

@@ -19,6 +19,10 @@ use crate::watch::Watch;
 /// How long files may be in disorder after a change before it is said.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Files that could not be used are tried again after this time, changed or not: time itself mends a certificate that is
+/// not valid yet, or a file system that did not answer.
+const RETRY: Duration = Duration::from_secs(60);
+
 /// Why the files are read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -26,8 +30,15 @@ pub enum Cause {
     Asked,
     /// They have changed.
     Changed,
-    /// They could not be used after a change, and have had time to be mended.
+    /// They could not be used, and have had time to be mended.
     Retried,
+}
+
+impl Cause {
+    /// Whether others are to hear of it even when nothing came of it. Retries go on for as long as the trouble does.
+    pub fn is_news(self) -> bool {
+        self != Self::Retried
+    }
 }
 
 /// How often files were read again since the start.
@@ -81,7 +92,7 @@ impl Reloads {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn next(&mut self) -> Cause {
-        let retry = self.patience.retry_at();
+        let retry = self.patience.retry_at;
         while !self.taken {
             tokio::select! {
                 () = self.asked.notified() => self.taken = true,
@@ -121,8 +132,10 @@ async fn until(at: Option<Instant>) {
 /// When to speak of files that cannot be used. Pure: the time is an argument.
 #[derive(Debug, Default)]
 struct Patience {
-    /// The first change after which they could not be used.
+    /// The first change after which they could not be used, until it is said.
     since: Option<Instant>,
+    /// When they are tried again.
+    retry_at: Option<Instant>,
     /// What was said.
     said: Option<String>,
 }
@@ -133,20 +146,24 @@ impl Patience {
     }
 
     fn failed(&mut self, cause: Cause, error: &str, now: Instant) -> bool {
-        if cause == Cause::Changed {
-            let since = *self.since.get_or_insert(now);
-            if now < since + PATIENCE {
+        let known = self.said.as_deref() == Some(error);
+        let may_mend_itself = match cause {
+            Cause::Asked => false,
+            Cause::Changed => true,
+            // A retry can come between two writes as well.
+            Cause::Retried => !known,
+        };
+        if may_mend_itself {
+            let calm = *self.since.get_or_insert(now) + PATIENCE;
+            if now < calm {
+                self.retry_at = Some(calm);
                 return false;
             }
         }
         self.since = None;
-        let known = self.said.as_deref() == Some(error);
+        self.retry_at = Some(now + RETRY);
         self.said = Some(error.to_owned());
         cause == Cause::Asked || !known
-    }
-
-    fn retry_at(&self) -> Option<Instant> {
-        self.since.map(|since| since + PATIENCE)
     }
 }
 
@@ -165,9 +182,9 @@ mod tests {
         let mut patience = Patience::default();
         assert!(!patience.failed(Cause::Changed, "no match", at(0)));
         assert!(!patience.failed(Cause::Changed, "half a file", at(4000)));
-        assert_eq!(patience.retry_at(), Some(at(5000)));
+        assert_eq!(patience.retry_at, Some(at(5000)));
         patience.succeeded();
-        assert_eq!(patience.retry_at(), None);
+        assert_eq!(patience.retry_at, None);
     }
 
     #[test]
@@ -177,12 +194,35 @@ mod tests {
         let mut patience = Patience::default();
         assert!(!patience.failed(Cause::Changed, "no match", at(0)));
         assert!(patience.failed(Cause::Retried, "no match", at(5000)));
-        assert_eq!(patience.retry_at(), None);
         // Another change has its own time, and the same is no news after it.
         assert!(!patience.failed(Cause::Changed, "no match", at(60_000)));
         assert!(!patience.failed(Cause::Retried, "no match", at(65_000)));
         assert!(!patience.failed(Cause::Changed, "empty", at(70_000)));
         assert!(patience.failed(Cause::Retried, "empty", at(75_000)));
+    }
+
+    /// A certificate that is valid from tomorrow is good tomorrow, though nobody touches it again.
+    #[test]
+    fn what_fails_is_tried_every_minute_and_not_repeated() {
+        let start = Instant::now();
+        let at = after(start);
+        let mut patience = Patience::default();
+        assert!(!patience.failed(Cause::Changed, "not yet", at(0)));
+        assert!(patience.failed(Cause::Retried, "not yet", at(5000)));
+        for minute in 1..100 {
+            let now = 5000 + minute * 60_000;
+            assert_eq!(patience.retry_at, Some(at(now)));
+            assert!(!patience.failed(Cause::Retried, "not yet", at(now)));
+        }
+        // Something else may be half a write; if it stays, it is said.
+        assert!(!patience.failed(Cause::Retried, "empty", at(6_005_000)));
+        assert_eq!(patience.retry_at, Some(at(6_010_000)));
+        assert!(patience.failed(Cause::Retried, "empty", at(6_010_000)));
+        // So it is for one who asked.
+        assert!(patience.failed(Cause::Asked, "empty", at(6_011_000)));
+        assert_eq!(patience.retry_at, Some(at(6_071_000)));
+        patience.succeeded();
+        assert_eq!(patience.retry_at, None);
     }
 
     #[test]

@@ -9,11 +9,7 @@ use common::{
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
-    tls::{
-        Finding, KeyPermissions, Occasion, Role,
-        expiry::{CertificateItems, Watch},
-        log_findings,
-    },
+    tls::{Finding, KeyPermissions, Occasion, Role, expiry::Watch, log_findings},
 };
 use thiserror::Error;
 use tokio::{
@@ -51,9 +47,12 @@ pub enum StartError {
     /// The certificate files cannot be used.
     #[error("{0}")]
     Certificates(String),
-    /// A task ended that should not have.
+    /// A task broke.
     #[error("a fault of sw_connector: {0}")]
     Fault(JoinError),
+    /// A task ended that should not have.
+    #[error("a fault of sw_connector: one of its tasks has ended")]
+    Ended,
     /// The system gives no threads or signals.
     #[error("cannot {doing}: {source}")]
     System {
@@ -80,7 +79,7 @@ fn load(config: &Config, occasion: Occasion) -> Result<(Material, Vec<Finding>),
 /// Runs the connector until a signal ends it.
 ///
 /// # Errors
-/// [`StartError`]; once it has started, only [`StartError::Fault`].
+/// [`StartError`]; once it has started, only [`StartError::Fault`] and [`StartError::Ended`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     let system = |doing| move |source| StartError::System { doing, source };
     // Before they are read, so that no change is missed.
@@ -100,7 +99,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     });
     let mut helpers = JoinSet::new();
     let mut renewing = start_renewing(&context, asked.clone(), reloader.done());
-    helpers.spawn(watch_expiry(&context.config, reloader.done()));
+    helpers.spawn(watch_expiry(&context, reloader.done()));
     let draining = context.shutdown.clone();
     helpers.spawn(async move {
         tokio::select! {
@@ -121,10 +120,33 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         helpers.spawn(insecure::remind());
     }
     systemd::ready("serving");
-    serve(&context, &shards).await?;
+    let shutdown = &context.shutdown;
+    let broken = async {
+        tokio::select! {
+            error = broken(&mut helpers, shutdown) => error,
+            error = broken(&mut renewing, shutdown) => error,
+        }
+    };
+    tokio::select! {
+        ended = serve(&context, &shards) => ended?,
+        error = broken => return Err(error),
+    }
     end_renewing(&context, &mut renewing).await;
     info!("stopped");
     Ok(())
+}
+
+/// Completes when a task breaks, or ends although the connector goes on; a restart may mend that. While the connector
+/// drains tasks may end, and a broken one is no reason to cut streams.
+async fn broken(tasks: &mut JoinSet<()>, shutdown: &Shutdown) -> StartError {
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            _ if shutdown.is_draining() => {}
+            Ok(()) => return StartError::Ended,
+            Err(error) => return StartError::Fault(error),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Files that a renewal may mend do not keep the connector from starting.
@@ -142,10 +164,19 @@ fn load_at_start(config: &Config) -> Result<Option<Material>, StartError> {
     }
 }
 
-fn watch_expiry(config: &Config, reloads: watch::Receiver<()>) -> impl Future<Output = ()> + use<> {
-    let watch = Watch::new(config.expiry_warning_days);
-    let mut items = CertificateItems::new(config.files.clone());
-    async move { watch.run(|| items.refresh(), reloads).await }
+fn watch_expiry(
+    context: &Context,
+    reloads: watch::Receiver<()>,
+) -> impl Future<Output = ()> + use<> {
+    let watch = Watch::new(context.config.expiry_warning_days);
+    let material = context.material.clone();
+    let ends = move || {
+        let material = material.borrow();
+        material
+            .as_ref()
+            .map_or_else(Vec::new, |m| m.ends().to_vec())
+    };
+    async move { watch.run(ends, reloads).await }
 }
 
 fn start_renewing(
@@ -233,4 +264,47 @@ fn warn_about(config: &Config) {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn at_once(tasks: &mut JoinSet<()>, shutdown: &Shutdown) -> Option<StartError> {
+        tokio::select! {
+            biased;
+            error = broken(tasks, shutdown) => Some(error),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    async fn seen(
+        draining: bool,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<StartError> {
+        let (mut tasks, shutdown) = (JoinSet::new(), Shutdown::default());
+        if draining {
+            shutdown.begin();
+        }
+        let handle = tasks.spawn(task);
+        while !handle.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        at_once(&mut tasks, &shutdown).await
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_does_not_go_unnoticed() {
+        let fine = || async {};
+        let bad = || async { panic!("a fault") };
+        assert!(matches!(seen(false, fine()).await, Some(StartError::Ended)));
+        assert!(matches!(
+            seen(false, bad()).await,
+            Some(StartError::Fault(_))
+        ));
+        assert!(seen(true, fine()).await.is_none());
+        assert!(seen(true, bad()).await.is_none());
+        let nobody = at_once(&mut JoinSet::new(), &Shutdown::default()).await;
+        assert!(nobody.is_none());
+    }
 }

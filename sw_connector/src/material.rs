@@ -4,15 +4,18 @@ use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use common::{
+    blocking,
     reload::{Cause, Reloads},
     session::quic::TransportSettings,
     systemd,
     tls::{
-        self, Credentials, Demands, Finding, LoadErrors, Occasion, Role, TlsError, log_findings,
+        self, CertificateFacts, Credentials, Demands, Finding, LoadErrors, Occasion, Role,
+        TlsError, expiry::Item, log_findings,
     },
 };
 use rustls::pki_types::TrustAnchor;
 use thiserror::Error;
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tracing::{debug, error, info};
 
@@ -38,6 +41,8 @@ pub(crate) struct Material {
     client: quinn::ClientConfig,
     shown: Shown,
     authorities: Vec<TrustAnchor<'static>>,
+    chain: Vec<CertificateFacts>,
+    ends: Vec<Item>,
 }
 
 /// Which certificate and key are shown; a digest of both.
@@ -61,6 +66,7 @@ impl Material {
             tls: &config.tls,
         };
         let loaded = files.load(&demands, SystemTime::now())?;
+        let (ends, chain) = (loaded.items(files), loaded.chain_facts);
         let shown = Shown::of(&loaded.credentials);
         let authorities = loaded.ca.roots.clone();
         let crypto = tls::client_config(
@@ -80,6 +86,8 @@ impl Material {
             client,
             shown,
             authorities,
+            chain,
+            ends,
         };
         Ok((material, loaded.warnings))
     }
@@ -94,8 +102,26 @@ impl Material {
         self.shown
     }
 
+    /// What the own certificate says.
+    pub(crate) fn leaf(&self) -> Option<&CertificateFacts> {
+        self.chain.first()
+    }
+
+    /// Whether all own certificates are valid at this moment.
+    pub(crate) fn is_valid_at(&self, moment: OffsetDateTime) -> bool {
+        self.chain.iter().all(|facts| facts.is_valid_at(moment))
+    }
+
+    /// What ends of it.
+    pub(crate) fn ends(&self) -> &[Item] {
+        &self.ends
+    }
+
+    /// A CA that was issued again with the same key is the same but for its end.
     fn is_same(&self, other: &Self) -> bool {
-        self.shown == other.shown && self.authorities == other.authorities
+        self.shown == other.shown
+            && self.authorities == other.authorities
+            && self.ends == other.ends
     }
 }
 
@@ -137,7 +163,7 @@ impl Reloader {
         (task, receiver)
     }
 
-    /// Changes whenever the files were read again.
+    /// Changes whenever the files were read again; not for retries without news.
     pub(crate) fn done(&self) -> watch::Receiver<()> {
         self.done.subscribe()
     }
@@ -146,24 +172,35 @@ impl Reloader {
     pub(crate) async fn run(mut self) {
         loop {
             let cause = self.reloads.next().await;
-            systemd::reloading();
-            self.reload(cause);
-            systemd::ready("serving");
+            if cause.is_news() {
+                systemd::reloading();
+            }
+            self.reload(cause).await;
+            if cause.is_news() {
+                systemd::ready("serving");
+            }
         }
     }
 
-    fn reload(&mut self, cause: Cause) {
-        match Material::load(&self.config, Occasion::Replace) {
+    async fn reload(&mut self, cause: Cause) {
+        let config = self.config.clone();
+        // Their file system may not answer, which must not hold up anything else.
+        let loading = blocking::run(move || Material::load(&config, Occasion::Replace));
+        match loading.await {
             Ok((found, warnings)) => {
                 log_findings(&warnings, Role::Connector);
                 self.reloads.succeeded();
                 self.publish(found);
             }
             Err(error) => {
-                if self.reloads.failed(cause, &error.to_string()) {
+                let aloud = self.reloads.failed(cause, &error.to_string());
+                if aloud {
                     error!(%error, "the certificate files cannot be used, the old ones stay in force");
                 } else {
                     debug!(%error, "the certificate files cannot be used: they may not be complete yet");
+                }
+                if !aloud && !cause.is_news() {
+                    return;
                 }
             }
         }

@@ -24,6 +24,9 @@ const COME_BACK: Duration = Duration::from_millis(500);
 /// still be taking what it has received.
 const LAST_BYTES: Duration = Duration::from_secs(300);
 
+/// How long the connector of a session that has handed over may take to say that it has its successor.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// Time between two looks at the streams of a drained session.
 const LOOK: Duration = Duration::from_secs(1);
 /// After so many looks without a stream it is ended.
@@ -58,8 +61,12 @@ async fn serve(
     };
     let (mut left, mut told) = (false, false);
     let finishing = finish(&live);
+    let unanswered = async {
+        live.handed_over.cancelled().await;
+        tokio::time::sleep(GOODBYE).await;
+    };
     let denied = context.policy.watch(&live.session);
-    tokio::pin!(control, finishing, denied);
+    tokio::pin!(control, finishing, unanswered, denied);
     let closed = loop {
         tokio::select! {
             closed = live.session.closed() => break closed,
@@ -78,6 +85,10 @@ async fn serve(
                 } else {
                     info!(reason = ?goaway.reason, "the connector drains: no new streams");
                 }
+            }
+            () = &mut unanswered, if !left => {
+                left = true;
+                info!("handed over, and the connector says nothing: the session finishes its streams");
             }
             denial = &mut denied => {
                 sentenced(&denial);
@@ -114,7 +125,7 @@ async fn peer_goes_away(live: &LiveSession) -> Goaway {
     }
 }
 
-/// Completes when a session whose connector has said goodbye should have ended, and has not.
+/// Completes when a session that takes no new streams should have ended, and has not.
 async fn finish(live: &LiveSession) {
     if live.handed_over.is_cancelled() {
         hand_over(live).await;

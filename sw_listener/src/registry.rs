@@ -13,11 +13,12 @@ use common::{
     ids::{SessionId, Uid},
     session::{Session, control::ControlHandle},
     shard::Seat,
-    wire::control::Hello,
+    wire::{close::CloseCode, control::Hello},
 };
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{
     identity::Identity, limits::StreamLimits, policy::Permit, succession::Succession,
@@ -110,8 +111,11 @@ pub enum HandOverError {
 }
 
 impl State {
-    fn retire(&mut self, uid: &Uid, live: Arc<LiveSession>) {
-        self.retired.entry(uid.clone()).or_default().push(live);
+    /// Retires a session. Returns the oldest retired one when there are too many, which is not kept any more.
+    fn retire(&mut self, uid: &Uid, live: Arc<LiveSession>) -> Option<Arc<LiveSession>> {
+        let retired = self.retired.entry(uid.clone()).or_default();
+        retired.push(live);
+        (retired.len() > MAX_RETIRED).then(|| retired.remove(0))
     }
 }
 
@@ -174,7 +178,8 @@ impl Registry {
             return Err(HandOverError::Full);
         }
         state.sessions.insert(uid.clone(), live.clone());
-        state.retire(&uid, old.clone());
+        // There is room: it was looked for.
+        let _ = state.retire(&uid, old.clone());
         state.changed.insert(uid.clone());
         drop(state);
         old.handed_over.cancel();
@@ -226,14 +231,18 @@ impl Registry {
 }
 
 impl Registration {
-    /// Retires the session: the UID is free, while the session goes on.
+    /// Retires the session: the UID is free, while the session goes on. Of more than [`MAX_RETIRED`] the oldest is closed.
     pub fn retire(&self) {
         let mut state = self.registry.lock();
         let Some(live) = self.take(&mut state) else {
             return;
         };
-        state.retire(&self.uid, live);
+        let too_many = state.retire(&self.uid, live);
         drop(state);
+        if let Some(oldest) = too_many {
+            warn!(uid = %self.uid, session = %oldest.id, "too many sessions finish their streams: closing the oldest");
+            oldest.session.close(CloseCode::Limit);
+        }
         self.registry.changed.notify_one();
     }
 

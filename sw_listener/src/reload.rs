@@ -3,21 +3,33 @@
 use std::sync::Arc;
 
 use common::{
+    blocking,
     reload::{Cause, ReloadCounters, Reloads},
     session::quic::EndpointKeys,
     shutdown::Shutdown,
     systemd,
-    tls::{Occasion, Role, log_findings},
+    tls::{Occasion, Role, expiry::Item, log_findings},
 };
 use quinn::Endpoint;
 use tokio::sync::watch;
 use tracing::{debug, error, info};
 
 use crate::{
-    accept::quic::{EndpointSetup, set_up},
+    accept::quic::{EndpointError, EndpointSetup, set_up},
     config::Config,
     policy::chain::Authorities,
 };
+
+/// What the endpoint was set up with.
+#[derive(Debug)]
+pub struct InForce {
+    /// Keys of the endpoint itself.
+    pub keys: EndpointKeys,
+    /// The CA bundle for connectors.
+    pub authorities: Arc<Authorities>,
+    /// When the certificates end.
+    pub ends: Vec<Item>,
+}
 
 /// The task.
 #[derive(Debug)]
@@ -27,27 +39,26 @@ pub struct Reloader {
     endpoint: Endpoint,
     keys: EndpointKeys,
     authorities: watch::Sender<Arc<Authorities>>,
-    done: watch::Sender<()>,
+    ends: watch::Sender<Vec<Item>>,
     shutdown: Shutdown,
 }
 
 impl Reloader {
-    /// The task over an endpoint that was set up with these keys and this CA bundle. `reloads` was made before the files
-    /// were read.
+    /// The task over an endpoint that was set up like this. `reloads` was made before the files were read.
     pub fn new(
         config: Config,
         reloads: Reloads,
         endpoint: Endpoint,
-        (keys, authorities): (EndpointKeys, Arc<Authorities>),
+        started: InForce,
         shutdown: Shutdown,
     ) -> Self {
         Self {
             config,
             reloads,
             endpoint,
-            keys,
-            authorities: watch::Sender::new(authorities),
-            done: watch::Sender::new(()),
+            keys: started.keys,
+            authorities: watch::Sender::new(started.authorities),
+            ends: watch::Sender::new(started.ends),
             shutdown,
         }
     }
@@ -57,9 +68,9 @@ impl Reloader {
         self.authorities.subscribe()
     }
 
-    /// Changes whenever the files were read again, and are in force.
-    pub fn done(&self) -> watch::Receiver<()> {
-        self.done.subscribe()
+    /// When what is in force ends; it changes whenever files were read again and put into force.
+    pub fn ends(&self) -> watch::Receiver<Vec<Item>> {
+        self.ends.subscribe()
     }
 
     /// How often it has been done.
@@ -74,15 +85,17 @@ impl Reloader {
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return,
-                cause = self.reloads.next() => self.reload(cause),
+                cause = self.reloads.next() => self.reload(cause).await,
             }
         }
     }
 
     /// The files are checked whole before they take the place of the old ones. New handshakes use them.
-    fn reload(&mut self, cause: Cause) {
-        systemd::reloading();
-        match set_up(&self.config, Occasion::Replace) {
+    async fn reload(&mut self, cause: Cause) {
+        if cause.is_news() {
+            systemd::reloading();
+        }
+        match self.set_up().await {
             Ok(setup) => self.use_from_now_on(setup),
             Err(error) => {
                 if self.reloads.failed(cause, &error.to_string()) {
@@ -92,7 +105,15 @@ impl Reloader {
                 }
             }
         }
-        systemd::ready("serving");
+        if cause.is_news() {
+            systemd::ready("serving");
+        }
+    }
+
+    /// Their file system may not answer, which must not hold up the control plane.
+    async fn set_up(&self) -> Result<EndpointSetup, EndpointError> {
+        let config = self.config.clone();
+        blocking::run(move || set_up(&config, Occasion::Replace)).await
     }
 
     fn use_from_now_on(&mut self, setup: EndpointSetup) {
@@ -100,6 +121,7 @@ impl Reloader {
             mut server,
             authorities,
             warnings,
+            ends,
             ..
         } = setup;
         log_findings(&warnings, Role::Listener);
@@ -107,7 +129,7 @@ impl Reloader {
         self.keys.protect_tokens(&mut server);
         self.endpoint.set_server_config(Some(server));
         self.reloads.succeeded();
-        self.done.send_replace(());
+        self.ends.send_replace(ends);
         let other_authorities = self.authorities.send_if_modified(|current| {
             let other = current.certificates != authorities.certificates;
             *current = authorities;

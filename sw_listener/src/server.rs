@@ -6,13 +6,13 @@ use common::{
     descriptors,
     quiet::Quiet,
     reload::Reloads,
-    session::quic::{self, BindError, EndpointKeys},
+    session::quic::{self, BindError},
     shard::Shards,
     shutdown::{Shutdown, Signals},
     systemd,
     tls::{
         KeyPermissions, Occasion, Role,
-        expiry::{CertificateItems, Watch},
+        expiry::{Item, Watch},
         log_findings,
     },
     wire::close::CloseCode,
@@ -36,11 +36,11 @@ use crate::{
     },
     api::{self, Access, ApiState},
     config::Config,
-    limits::StreamLimits,
+    limits::Limits,
     opening::{Manager, ManagerHandle, Streams},
-    policy::{self, Policy, PolicyError, chain::Authorities, crl::CrlHandle},
+    policy::{self, Policy, PolicyError, crl::CrlHandle},
     registry::Registry,
-    reload::Reloader,
+    reload::{InForce, Reloader},
     store::{FileStore, Store, StoreError},
 };
 
@@ -191,7 +191,7 @@ impl Server {
             config,
         };
         server.tasks.spawn(manager.run());
-        server.watch_expiry(reloader.done(), crl);
+        server.watch_expiry(reloader.ends(), crl);
         server.tasks.spawn(keeper.run());
         if let Some(crl_keeper) = crl_keeper {
             server.tasks.spawn(crl_keeper.run());
@@ -220,20 +220,19 @@ impl Server {
         });
     }
 
-    /// Reports what ends soon: our own files, and the certificates of live sessions.
-    fn watch_expiry(&mut self, reloads: watch::Receiver<()>, crl: Option<CrlHandle>) {
+    /// Reports what ends soon: our own certificates, and those of live sessions.
+    fn watch_expiry(&mut self, own: watch::Receiver<Vec<Item>>, crl: Option<CrlHandle>) {
         let watch = Watch::new(self.config.expiry_warning_days);
-        let mut items = CertificateItems::new(self.config.files.clone());
         let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
         self.tasks.spawn(async move {
             let look = || {
                 let live = registry.all();
                 live.iter().for_each(|live| expiring.warn(&live.identity));
-                let mut items = items.refresh();
+                let mut items = own.borrow().clone();
                 items.extend(crl.iter().flat_map(CrlHandle::ends));
                 items
             };
-            watch.run(look, reloads).await;
+            watch.run(look, own.clone()).await;
         });
     }
 
@@ -244,7 +243,7 @@ impl Server {
             duplicate_uid: self.config.duplicate_uid,
             deadline: self.config.admission.deadline,
             transport: self.config.transport.clone(),
-            limits: StreamLimits::new(
+            limits: Limits::new(
                 self.config.max_streams_per_uid,
                 self.config.max_streams,
                 descriptors,
@@ -335,7 +334,7 @@ async fn start_endpoint(
     config: &Config,
     shards: &Shards,
     setup: EndpointSetup,
-) -> Result<(Endpoint, (EndpointKeys, Arc<Authorities>)), StartError> {
+) -> Result<(Endpoint, InForce), StartError> {
     let (socket, buffers) = quic::bind(config.quic, config.udp_buffer)?;
     if let Some(advice) = buffers.advice() {
         warn!("{advice}");
@@ -344,6 +343,7 @@ async fn start_endpoint(
         server,
         keys,
         authorities,
+        ends,
         ..
     } = setup;
     let own = keys.endpoint_config();
@@ -357,5 +357,10 @@ async fn start_endpoint(
         .map_err(system("start the QUIC endpoint"))?;
     let address = endpoint.local_addr().unwrap_or(config.quic);
     info!(%address, version = common::VERSION, "listening for connectors");
-    Ok((endpoint, (keys, authorities)))
+    let in_force = InForce {
+        keys,
+        authorities,
+        ends,
+    };
+    Ok((endpoint, in_force))
 }

@@ -89,7 +89,7 @@ impl Ca {
         self.sign(client_params(&[(DnType::CommonName, uid)]))
     }
 
-    /// For a connector, valid since so many seconds.
+    /// For a connector, valid since so many seconds; negative: not yet.
     pub fn client_since(&self, uid: &str, seconds: i64) -> Issued {
         let mut params = client_params(&[(DnType::CommonName, uid)]);
         params.not_before = OffsetDateTime::now_utc() - Duration::seconds(seconds);

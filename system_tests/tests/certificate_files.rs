@@ -144,10 +144,12 @@ fn an_expired_certificate_fails_the_check_but_not_the_start() {
     let mut connector = Connector::run(UID, connector_command(&site, &settings));
     connector.allow("has expired");
     until("it is told", || {
-        let told = connector.log().find(&["has expired on"]);
+        let told = connector.log().find(&["device1.crt", "has expired"]);
         let tried = connector.log().find(&["no session"]);
         (!told.is_empty() && !tried.is_empty()).then_some(())
     });
+    let told = connector.log().find(&["device1.crt", "has expired"]);
+    assert_eq!(told.len(), 1, "once is enough");
     site.issue(UID, &site.ca.client(UID));
     // It tries every 15 to 30 s.
     until_within(4 * Duration::from_secs(30), "it is healed", || {

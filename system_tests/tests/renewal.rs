@@ -143,6 +143,54 @@ fn a_command_that_brings_an_older_one_or_half_a_pair_has_failed() {
     failed("cp new.crt \"$SOCKET_WARP_CERT_PATH\"", "cannot be used");
 }
 
+/// The CA's clock may be ahead: the old certificate stays until the new one is valid, and nobody need do anything.
+#[test]
+fn a_certificate_that_is_valid_in_a_moment_is_waited_for() {
+    let site = Site::new();
+    let listener = Listener::start(&site);
+    site.issue(UID, &site.ca.client_of_a_day(UID, Duration::hours(5)));
+    let issued = site.ca.client_since(UID, -8);
+    site.issue("new", &issued);
+    let mut connector = start(&site, &listener, &json!({"command": TAKE_OVER}));
+    connector.allow("the old ones stay in force");
+    connector.wait_log(&["certificate renewed"]);
+    connector.wait_log(&["not valid yet"]);
+    connector.wait_log(&["the sessions move to it"]);
+    until("the new certificate", || {
+        let shown = listener.api.connector(UID)?["certificate_sha256"].clone();
+        (shown == issued.fingerprint()).then_some(())
+    });
+    assert_eq!(connector.log().find(&["certificate renewed"]).len(), 1);
+}
+
+#[test]
+fn a_command_that_brings_one_for_tomorrow_has_failed() {
+    let site = Site::new();
+    let listener = Listener::start(&site);
+    site.issue(UID, &site.ca.client_of_a_day(UID, Duration::hours(5)));
+    site.issue("new", &site.ca.client_since(UID, -86_400));
+    let mut connector = start(&site, &listener, &json!({"command": TAKE_OVER}));
+    connector.allow("was not renewed");
+    connector.allow("the old ones stay in force");
+    connector.wait_log(&["was not renewed", "not valid before"]);
+}
+
+/// The files may hold a certificate for later: what counts is what sessions use.
+#[test]
+fn the_report_is_about_what_is_in_force() {
+    let site = Site::new();
+    let listener = Listener::start(&site);
+    let old = site.ca.client_of_a_day(UID, Duration::hours(5));
+    let mut connector = Connector::certified(&site, UID, &old, listener.quic, &json!({}));
+    connector.allow("the old ones stay in force");
+    connector.wait_log(&["this certificate expires soon"]);
+    site.issue(UID, &site.ca.client_since(UID, -86_400));
+    let mark = connector.log().mark();
+    connector.signal(Signal::HUP);
+    connector.wait_log_after(mark, &["the old ones stay in force", "not valid before"]);
+    connector.wait_log_after(mark, &["this certificate expires soon", "device1.crt"]);
+}
+
 #[test]
 fn a_stop_ends_the_command() {
     let site = Site::new();

@@ -409,6 +409,40 @@ fn the_old_session_is_let_go_after_its_last_stream() {
     wait_retired(&listener, 0);
 }
 
+/// A connector that never says goodbye does not keep its old session for ever.
+#[test]
+fn the_old_session_is_let_go_without_a_goodbye() {
+    let site = Site::new();
+    let listener = Listener::start(&site);
+    let mut old = asking(&site, site.ca.client_since(UID, 20), &listener, None);
+    let id = old.hear().expect("a welcome")["session"].clone();
+    let mut new = asking(&site, site.ca.client_since(UID, 10), &listener, Some(&id));
+    new.hear().expect("a welcome");
+    assert_eq!(old.hear().expect("the end")["type"], "goaway");
+}
+
+/// A session that drains is not in the registry any more, and yet its streams count.
+#[test]
+fn a_goodbye_gives_no_more_streams() {
+    let site = Site::new();
+    let listener = Listener::with(&site, &[("SWL_MAX_STREAMS_PER_UID", "1")]);
+    let mut old = asking(&site, site.ca.client(UID), &listener, None);
+    old.hear().expect("a welcome");
+    let view = listener.api.open(UID, 0, ([127, 0, 0, 1], 1).into()).ok();
+    let port = u16::try_from(view["port"].as_u64().unwrap()).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let _first = client::connect(address);
+    listener.api.wait_streams(UID, 1);
+    old.say_more(&frame(&json!({
+        "type": "goaway", "reason": "restart", "reconnect_after_ms": 0,
+    })));
+    listener.wait_log(&["the connector drains"]);
+    let mut new = asking(&site, site.ca.client(UID), &listener, None);
+    new.hear().expect("a welcome");
+    let second = client::try_connect(address).and_then(|mut tcp| tcp.read_exact(&mut [0; 1]));
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
 /// A hand-over that the listener never answers is given up with the session, and the next one shows the new certificate.
 #[test]
 fn a_listener_that_is_killed_meanwhile_gets_the_new_certificate() {
@@ -482,10 +516,13 @@ fn a_hand_over_of_long_ago_does_not_hurry_the_next_dial() {
     assert!(line.has(&["retry_in"]), "{line}");
     // It says when it comes back, and with a new certificate it comes at once.
     let issued = renew(&world);
-    until_within(Duration::from_secs(12), "the session", || {
+    let session = until_within(Duration::from_secs(12), "the session", || {
         let session = world.listener.api.connector(UID)?;
-        (session["certificate_sha256"] == issued.fingerprint()).then_some(())
+        (session["certificate_sha256"] == issued.fingerprint()).then_some(session)
     });
+    // The listener knows of it before the connector does.
+    let id = session["session"].as_str().unwrap();
+    world.connector.wait_log(&["session established", id]);
     let dialled = world.connector.log().find(&["session established"]);
     assert_eq!(dialled.len(), 3);
 }

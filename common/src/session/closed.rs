@@ -3,7 +3,10 @@
 use quinn::{ConnectionError, TransportErrorCode};
 use thiserror::Error;
 
-use crate::wire::close::{CloseCode, Reaction};
+use crate::{
+    printable::printable,
+    wire::close::{CloseCode, Reaction},
+};
 
 /// Why a session ended, or did not come about.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,20 +47,12 @@ pub enum Closed {
     Transport(String),
 }
 
-/// What the peer says; its text is not ours, so that control characters are escaped.
+/// What the peer says; its text is not ours, so that what drives a terminal is escaped.
 fn told(code: CloseCode, detail: &Option<String>) -> String {
     match detail {
-        Some(detail) => detail.chars().flat_map(printable).collect(),
+        Some(detail) => printable(detail),
         None => code.text().to_owned(),
     }
-}
-
-fn printable(c: char) -> impl Iterator<Item = char> {
-    let (plain, escaped) = match c.is_control() {
-        true => (None, Some(c.escape_default())),
-        false => (Some(c), None),
-    };
-    plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
 impl Closed {
@@ -188,10 +183,10 @@ mod tests {
             format!("closed by the peer: {own}")
         );
         assert_eq!(by_peer(own), by_peer(""));
-        let told =
-            by_peer("revoked on 2026-11-02 (CRL of \"Plant CA\")\n\u{1b}[31mERROR").to_string();
+        let told = by_peer("revoked on 2026-11-02 (CRL of \"Plant CA\")\n\u{1b}[31m\u{202e}ERROR")
+            .to_string();
         assert!(
-            told.contains("2026-11-02 (CRL of \"Plant CA\")\\n\\u{1b}[31m"),
+            told.contains("2026-11-02 (CRL of \"Plant CA\")\\n\\u{1b}[31m\\u{202e}ERROR"),
             "{told}"
         );
         assert_eq!(

@@ -17,6 +17,7 @@ use x509_parser::{
 };
 
 use super::Pin;
+use crate::printable::printable;
 
 /// Why bytes are no certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -151,6 +152,11 @@ impl CertificateFacts {
         self.names.issuer == issuer.names.subject && keys.is_none_or(|(wanted, is)| wanted == is)
     }
 
+    /// Whether this moment is within its validity, both ends included (RFC 5280, section 4.1.2.5).
+    pub fn is_valid_at(&self, moment: OffsetDateTime) -> bool {
+        self.not_before <= moment && moment <= self.not_after
+    }
+
     /// The common name, or else the whole subject, for messages.
     pub fn name(&self) -> &str {
         self.common_name.as_deref().unwrap_or(&self.subject)
@@ -244,19 +250,6 @@ fn bits(number: &[u8]) -> u32 {
     };
     let whole = u32::try_from(number.len() - zeros).unwrap_or(u32::MAX / 8);
     whole * 8 - first.leading_zeros()
-}
-
-/// Names come from whoever made the certificate: what could move a terminal's cursor is escaped.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let (escaped, plain) = match c.is_control() {
-                true => (Some(c.escape_default()), None),
-                false => (None, Some(c)),
-            };
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }
 
 fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
@@ -368,7 +361,15 @@ mod tests {
 
     #[test]
     fn names_cannot_move_the_cursor() {
-        assert_eq!(printable("a\x1b[2Jb\r\n\u{e4}"), "a\\u{1b}[2Jb\\r\\n\u{e4}");
+        let mut params = rcgen::CertificateParams::default();
+        let name = "a\x1b[2J\u{202e}b";
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap());
+        let facts = CertificateFacts::from_der(made.unwrap().der()).unwrap();
+        assert_eq!(facts.name(), "a\\u{1b}[2J\\u{202e}b");
+        assert!(facts.subject.contains(facts.name()), "{}", facts.subject);
     }
 
     #[test]

@@ -63,9 +63,10 @@ pub struct Loaded {
     pub warnings: Vec<Finding>,
 }
 
-/// Logs what somebody should look at. A listener whose certificate is not valid now is broken: no connector takes it.
+/// Logs what somebody should look at, but for certificates that have ended: of those the report of what ends tells. A
+/// listener whose certificate is not valid yet is broken: no connector takes it.
 pub fn log_findings(findings: &[Finding], role: Role) {
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| !finding.is_end) {
         let path = finding.path.display();
         match (finding.weight, role) {
             (Weight::Date | Weight::Problem, Role::Listener) => {
@@ -221,6 +222,7 @@ impl CertificateFiles {
                 path: path.to_owned(),
                 weight: Weight::Warning,
                 what,
+                is_end: false,
             });
         };
         for (path, certificates) in [(&self.chain, chain), (&self.ca, ca)] {
@@ -263,14 +265,6 @@ pub fn load_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static
 /// [`LoadError`] names the file and what to do.
 pub fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     read_certificates(path, Wanted::Ca).map(|certificates| certificates.der)
-}
-
-/// What the certificates of a file say, whatever they are fit for.
-///
-/// # Errors
-/// [`LoadError`] names the file and what to do.
-pub(super) fn load_facts(path: &Path) -> Result<Vec<CertificateFacts>, LoadError> {
-    read_certificates(path, Wanted::Certificate).map(|certificates| certificates.facts)
 }
 
 /// Keeps an error for later, and goes on with nothing in its place.

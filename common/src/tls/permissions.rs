@@ -70,13 +70,26 @@ struct Standing {
 /// [`PermissionError`] with the command that mends it.
 pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), PermissionError> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credential = credentials.is_some_and(|folder| is_within(path, &folder));
     let standing = Standing {
         mode: metadata.mode() & 0o777,
         owner: metadata.uid(),
         user: rustix::process::geteuid().as_raw(),
-        credential: credentials.is_some_and(|folder| path.starts_with(folder)),
+        credential,
     };
     judge(path, standing)
+}
+
+/// Whether a file is in this folder or below it, wherever links and `..` lead. A folder that is not named absolutely is
+/// none of systemd's.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    if !folder.is_absolute() {
+        return false;
+    }
+    let (Ok(path), Ok(folder)) = (fs::canonicalize(path), fs::canonicalize(folder)) else {
+        return false;
+    };
+    path.starts_with(folder)
 }
 
 /// What to say when anyone may put another file in the key's place.
@@ -163,6 +176,28 @@ mod tests {
             ..credential(0o440)
         };
         assert!(judge(Path::new("k"), elsewhere).is_err());
+    }
+
+    #[test]
+    fn only_what_is_in_the_folder_of_systemd_is_a_credential() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        for folder in ["credentials", "elsewhere"] {
+            fs::create_dir(path(folder)).unwrap();
+            fs::write(path(folder).join("k"), "").unwrap();
+        }
+        std::os::unix::fs::symlink(path("elsewhere/k"), path("credentials/link")).unwrap();
+        std::os::unix::fs::symlink(path("credentials"), path("other")).unwrap();
+        let folder = path("credentials");
+        assert!(is_within(&path("credentials/k"), &folder));
+        assert!(is_within(&path("other/k"), &folder));
+        assert!(is_within(&path("credentials/k"), &path("other")));
+        assert!(!is_within(&path("credentials/../elsewhere/k"), &folder));
+        assert!(!is_within(&path("credentials/link"), &folder));
+        assert!(!is_within(&path("elsewhere/k"), &folder));
+        for nowhere in ["", ".", "/nowhere"] {
+            assert!(!is_within(&path("elsewhere/k"), Path::new(nowhere)));
+        }
     }
 
     #[test]

@@ -124,14 +124,16 @@ impl Notices {
         }
     }
 
-    /// Reads what fits into the buffer: whether any of it counts.
+    /// Reads what fits into the buffer: whether any of it counts. While the list is being made anew everything does: that
+    /// waits for file systems, and this must not.
     fn read_once(&self) -> Result<bool, Errno> {
         let mut room = [MaybeUninit::uninit(); ROOM];
         let mut reader = Reader::new(&self.inotify, &mut room);
-        let folders = self.lock();
+        let folders = self.folders.try_lock().ok();
         let mut counts = false;
         loop {
-            counts |= matters(&folders, &reader.next()?);
+            let event = reader.next()?;
+            counts |= folders.as_ref().is_none_or(|f| matters(f, &event));
             if reader.is_buffer_empty() {
                 return Ok(counts);
             }
@@ -177,4 +179,36 @@ fn complain(error: &std::io::Error, sysctl: &str) {
         "the system gives no more inotify watches: changed files are noticed up to 10 s later; raise {sysctl} \
          (sysctl -w {sysctl}=...)"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::mpsc, thread, time::Duration};
+
+    use super::*;
+
+    /// A file system of another machine may not answer while the list is made.
+    #[test]
+    fn a_list_that_is_being_made_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let notices = runtime.block_on(async { Notices::new() }).unwrap();
+        notices.follow(std::slice::from_ref(&path));
+        let (told, was_told) = mpsc::channel();
+        thread::scope(|scope| {
+            let folders = notices.lock();
+            scope.spawn(|| {
+                runtime.block_on(notices.next());
+                told.send(()).unwrap();
+            });
+            fs::write(&path, "x").unwrap();
+            let meanwhile = was_told.recv_timeout(Duration::from_secs(5));
+            drop(folders);
+            meanwhile.expect("told meanwhile");
+        });
+    }
 }

@@ -10,7 +10,7 @@ use common::{
     config::Problems,
     doctor::{Line, Steps, certificates},
     session::quic::{self, BindError, UdpBuffers},
-    tls::{CertificateFacts, Demands, Occasion, Role, expiry::CertificateItems},
+    tls::{CertificateFacts, Demands, Occasion, Role},
 };
 use time::OffsetDateTime;
 
@@ -39,19 +39,19 @@ pub(super) async fn examine(config: &Config, steps: &Steps) -> Client {
     let now = SystemTime::now();
     let loaded = config.files.load(&demands, now);
     steps.tell_all(certificates::files(&loaded)).await;
-    let items = CertificateItems::new(config.files.clone()).refresh();
     let now = OffsetDateTime::from(now);
-    let days = config.expiry_warning_days;
-    steps.tell_all(certificates::dates(&items, days, now)).await;
     match &loaded {
         Ok(loaded) => {
+            let items = loaded.items(&config.files);
+            let days = config.expiry_warning_days;
+            steps.tell_all(certificates::dates(&items, days, now)).await;
             let facts: Vec<CertificateFacts> =
                 [loaded.chain_facts.as_slice(), &loaded.ca_facts].concat();
             steps.tell(certificates::clock(&facts, now)).await;
         }
         Err(_) => {
             steps
-                .skip(&["clock"], "the certificates cannot be read")
+                .skip(&["dates", "clock"], "the certificates cannot be used")
                 .await
         }
     }

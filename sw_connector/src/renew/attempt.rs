@@ -8,9 +8,10 @@ use std::{
 };
 
 use common::{
+    blocking,
     config::CommandLine,
     shutdown::Shutdown,
-    tls::{CertificateFacts, CertificateFiles, Occasion},
+    tls::{CertificateFacts, CertificateFiles, Finding, Occasion, Weight},
 };
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -56,6 +57,8 @@ pub(super) enum RenewError {
         source: Box<MaterialError>,
         ran: Ran,
     },
+    #[error("renew.command ended well, but what it made is not valid now: {what}")]
+    NotValid { what: String, ran: Ran },
     #[error("{path}: it cannot be told when the new certificate ends")]
     Unreadable { path: PathBuf, ran: Ran },
     #[error("the connector stops")]
@@ -71,45 +74,100 @@ impl RenewError {
             | Self::Unchanged { ran, .. }
             | Self::NotNewer { ran, .. }
             | Self::Unusable { ran, .. }
+            | Self::NotValid { ran, .. }
             | Self::Unreadable { ran, .. } => (&ran.output, ran.left_out),
             Self::Run { .. } | Self::Stopped => ("", 0),
         }
     }
 }
 
+/// A certificate that becomes valid within this time is waited for: the CA's clock may be ahead of ours. The reloader
+/// tries it every minute.
+const SOON: Duration = Duration::from_secs(300);
+
+/// Whether the reloader takes what the files hold.
+#[derive(Debug)]
+enum Fitness {
+    /// Now, or soon.
+    Fit,
+    /// Not for its dates; what a session uses stays in force.
+    NotValid(String),
+    /// Not at all.
+    Broken(MaterialError),
+}
+
 /// What the certificate files hold.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// The leaf, if it can be read.
+    /// The certificate that is to be renewed, if there is one: that of the files if it is in force, or will be soon, and
+    /// else the one that sessions use.
     pub(super) facts: Option<CertificateFacts>,
     leaf: Option<Vec<u8>>,
-    /// Why a session cannot use them.
-    trouble: Option<MaterialError>,
+    fitness: Fitness,
+    /// Whether sessions have something to go on with.
+    has_material: bool,
 }
 
 impl Seen {
-    /// Reads them.
-    pub(super) fn read(config: &Config) -> Self {
-        let leaf = config.files.leaf();
+    /// Reads them. `in_force`: what sessions use, which may be something else.
+    pub(super) async fn read(
+        config: &Config,
+        in_force: Option<&Material>,
+        now: OffsetDateTime,
+    ) -> Self {
+        let (own, used) = (config.clone(), in_force.and_then(Material::leaf).cloned());
+        // Their file system may not answer.
+        blocking::run(move || Self::read_now(&own, used, now)).await
+    }
+
+    fn read_now(config: &Config, in_force: Option<CertificateFacts>, now: OffsetDateTime) -> Self {
+        let (leaf, facts) = config.files.leaf().unzip();
+        let fitness = Fitness::of(config, now);
+        let has_material = in_force.is_some();
         Self {
-            trouble: Material::load(config, Occasion::Start).err(),
-            leaf: leaf.as_ref().map(|(leaf, _)| leaf.to_vec()),
-            facts: leaf.map(|(_, facts)| facts),
+            facts: match &fitness {
+                Fitness::NotValid(_) => in_force.or(facts),
+                Fitness::Fit | Fitness::Broken(_) => facts,
+            },
+            leaf: leaf.map(|leaf| leaf.to_vec()),
+            fitness,
+            has_material,
         }
     }
 
     /// Whether a session can use them, their dates aside.
     pub(super) fn is_usable(&self) -> bool {
-        self.trouble.is_none() && self.facts.is_some()
+        !matches!(self.fitness, Fitness::Broken(_)) && self.facts.is_some()
     }
 
-    /// The dates of what can be used.
+    /// The dates of the certificate that is to be renewed; `None` when there is no use for what there is.
     pub(super) fn validity(&self) -> Option<Validity> {
-        let facts = self.facts.as_ref().filter(|_| self.is_usable())?;
+        let useless = match self.fitness {
+            Fitness::Fit => false,
+            Fitness::NotValid(_) => !self.has_material,
+            Fitness::Broken(_) => true,
+        };
+        let facts = self.facts.as_ref().filter(|_| !useless)?;
         Some(Validity {
             not_before: facts.not_before,
             not_after: facts.not_after,
         })
+    }
+}
+
+impl Fitness {
+    /// Judges as the reloader will, which replaces nothing by what is not valid.
+    fn of(config: &Config, now: OffsetDateTime) -> Self {
+        let (material, warnings) = match Material::load(config, Occasion::Start) {
+            Ok(loaded) => loaded,
+            Err(error) => return Self::Broken(error),
+        };
+        if material.is_valid_at(now) || material.is_valid_at(now + SOON) {
+            return Self::Fit;
+        }
+        let date = |finding: &&Finding| finding.weight == Weight::Date;
+        let what = warnings.iter().filter(date).map(Finding::to_string);
+        Self::NotValid(what.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -142,11 +200,15 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Runs the command, and reads the new certificate.
+    /// Runs the command, and reads the new certificate. `in_force`: what sessions use.
     ///
     /// # Errors
     /// [`RenewError`]; [`RenewError::Stopped`] is no failure.
-    pub(super) async fn run(&self, shutdown: &Shutdown) -> Result<CertificateFacts, RenewError> {
+    pub(super) async fn run(
+        &self,
+        in_force: Option<&Material>,
+        shutdown: &Shutdown,
+    ) -> Result<CertificateFacts, RenewError> {
         let limits = Limits {
             time: self.renew.timeout,
             grace: GRACE,
@@ -158,7 +220,9 @@ impl<'a> Attempt<'a> {
         })?;
         match ran.ending {
             Ending::Exited(status) if status.success() => {
-                judge(&self.config.files, &self.seen, Seen::read(self.config), ran)
+                let now = OffsetDateTime::now_utc();
+                let after = Seen::read(self.config, in_force, now).await;
+                judge(&self.config.files, &self.seen, after, now, ran)
             }
             Ending::Exited(status) => Err(RenewError::Exit { status, ran }),
             Ending::TimeLimit => Err(RenewError::TimeLimit {
@@ -200,16 +264,24 @@ fn judge(
     files: &CertificateFiles,
     before: &Seen,
     after: Seen,
+    now: OffsetDateTime,
     ran: Ran,
 ) -> Result<CertificateFacts, RenewError> {
     let path = files.chain.clone();
-    if let Some(source) = after.trouble {
-        let source = Box::new(source);
-        return Err(RenewError::Unusable { source, ran });
-    }
+    let not_valid = match after.fitness {
+        Fitness::Fit => None,
+        Fitness::NotValid(what) => Some(what),
+        Fitness::Broken(source) => {
+            let source = Box::new(source);
+            return Err(RenewError::Unusable { source, ran });
+        }
+    };
     // The same certificate counts where only its key or the CAs were in the way.
     if after.leaf == before.leaf && before.is_usable() {
         return Err(RenewError::Unchanged { path, ran });
+    }
+    if let Some(what) = not_valid {
+        return Err(RenewError::NotValid { what, ran });
     }
     let Some(facts) = after.facts else {
         return Err(RenewError::Unreadable { path, ran });
@@ -218,7 +290,7 @@ fn judge(
     let older = before
         .validity()
         .is_some_and(|old| not_after <= old.not_after);
-    if older || not_after <= OffsetDateTime::now_utc() {
+    if older || not_after <= now {
         return Err(RenewError::NotNewer {
             path,
             not_after,

@@ -14,10 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
-    shutdown::Shutdown,
-    tls::{CertificateFacts, expiry::days_left},
-};
+use common::tls::{CertificateFacts, expiry::days_left};
 use time::OffsetDateTime;
 use tokio::{sync::watch, time::sleep};
 use tracing::{error, info, warn};
@@ -25,12 +22,9 @@ use tracing::{error, info, warn};
 pub(crate) use self::schedule::Plan;
 use self::{
     attempt::{Attempt, RenewError, Seen},
-    schedule::{Reason, Schedule, Step},
+    schedule::{Reason, Schedule, Step, until},
 };
-use crate::{
-    config::{Config, RenewConfig},
-    daemon::Context,
-};
+use crate::{config::RenewConfig, daemon::Context};
 
 /// How long the task may take to end once the connector stops.
 pub(crate) const END_LIMIT: Duration = attempt::GRACE.saturating_add(Duration::from_secs(2));
@@ -38,7 +32,8 @@ pub(crate) const END_LIMIT: Duration = attempt::GRACE.saturating_add(Duration::f
 /// Files that cannot be used are looked at again after this time: they may just be being replaced.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Renews until the connector stops. `renewed` is called after each success; `reloads` changes when files may have changed.
+/// Renews until the connector stops. `renewed` is called after each success, once the certificate is valid; `reloads`
+/// changes when files may have changed.
 pub(crate) async fn run(
     renew: RenewConfig,
     context: Arc<Context>,
@@ -48,27 +43,39 @@ pub(crate) async fn run(
     let Context {
         config, shutdown, ..
     } = &*context;
+    let in_force = || context.material.borrow().clone();
     let mut schedule = Schedule::new(renew.plan(), rand::random());
     let mut told = None;
+    let mut valid_from = None;
     loop {
-        let Some(seen) = look(config, shutdown).await else {
+        let Some(seen) = look(&context).await else {
             return;
         };
         doubt_days(&renew, &seen, &mut told);
         let now = OffsetDateTime::now_utc();
         match schedule.next(now, Instant::now(), seen.validity()) {
-            Step::Wait(wait) => tokio::select! {
-                () = sleep(wait) => {}
-                Ok(()) = reloads.changed() => {}
-                () = shutdown.draining() => return,
-            },
+            Step::Wait(wait) => {
+                let until_valid = valid_from.map(|from| until(now, from));
+                tokio::select! {
+                    () = sleep(until_valid.map_or(wait, |other| wait.min(other))) => {}
+                    Ok(()) = reloads.changed() => {}
+                    () = shutdown.draining() => return,
+                }
+                if valid_from.take_if(is_past).is_some() {
+                    renewed();
+                }
+            }
             Step::Run(reason) => {
                 let attempt = Attempt::new(&renew, config, seen, reason, now);
-                match attempt.run(shutdown).await {
+                match attempt.run(in_force().as_deref(), shutdown).await {
                     Ok(new) => {
                         schedule.succeeded(Instant::now());
                         tell_success(&attempt.seen, &new);
-                        if !shutdown.is_draining() {
+                        if shutdown.is_draining() {
+                            return;
+                        }
+                        valid_from = Some(new.not_before);
+                        if valid_from.take_if(is_past).is_some() {
                             renewed();
                         }
                     }
@@ -83,15 +90,29 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether this moment has come.
+fn is_past(moment: &mut OffsetDateTime) -> bool {
+    *moment <= OffsetDateTime::now_utc()
+}
+
 /// What the files hold; `None` when the connector stops meanwhile.
-async fn look(config: &Config, shutdown: &Shutdown) -> Option<Seen> {
-    let seen = Seen::read(config);
-    if seen.is_usable() {
-        return Some(seen);
-    }
+async fn look(context: &Context) -> Option<Seen> {
+    let read = async || {
+        let in_force = context.material.borrow().clone();
+        let now = OffsetDateTime::now_utc();
+        Seen::read(&context.config, in_force.as_deref(), now).await
+    };
+    let looking = async {
+        let seen = read().await;
+        if seen.is_usable() {
+            return seen;
+        }
+        sleep(SETTLE).await;
+        read().await
+    };
     tokio::select! {
-        () = sleep(SETTLE) => Some(Seen::read(config)),
-        () = shutdown.draining() => None,
+        seen = looking => Some(seen),
+        () = context.shutdown.draining() => None,
     }
 }
 
@@ -116,6 +137,10 @@ fn tell_success(old: &Seen, new: &CertificateFacts) {
         ..
     } = new;
     info!(%subject, serial, %not_after, "certificate renewed");
+    let not_before = new.not_before;
+    if not_before > OffsetDateTime::now_utc() {
+        info!(%not_before, "the new certificate is not valid yet: until then the old one stays in force");
+    }
     if let Some(old) = &old.facts
         && old.common_name != new.common_name
     {

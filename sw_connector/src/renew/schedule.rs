@@ -163,7 +163,7 @@ impl Schedule {
 }
 
 /// From one time to another; nothing when it is the other way round.
-fn until(from: OffsetDateTime, to: OffsetDateTime) -> Duration {
+pub(super) fn until(from: OffsetDateTime, to: OffsetDateTime) -> Duration {
     (to - from).try_into().unwrap_or_default()
 }
 

@@ -61,13 +61,19 @@ impl HandshakeError {
     fn told(&self, code: CloseCode) -> String {
         match self {
             Self::Denied(denial) => denial.told(),
+            // It has named the session itself, and shown its own certificate.
+            Self::Claim(ClaimError::Unfit { why, .. }) => {
+                format!("{}, and does not hand over: {why}", code.text())
+            }
             Self::Closed(_)
             | Self::Deadline
             | Self::Alpn
             | Self::Control(_)
             | Self::NotHello
-            | Self::Claim(_)
-            | Self::Probed(_) => code.text().to_owned(),
+            | Self::Probed(_)
+            | Self::Claim(ClaimError::Duplicate(_) | ClaimError::NotNow { .. }) => {
+                code.text().to_owned()
+            }
         }
     }
 
@@ -194,8 +200,6 @@ async fn admit(
         }
     };
     let (mut task, handle) = control.unzip();
-    let before = context.registry.get(&permit.identity().uid);
-    let before = before.as_ref().map(|before| &before.limits);
     let live = Arc::new(LiveSession {
         id: SessionId::random(),
         identity: permit.identity().clone(),
@@ -205,7 +209,7 @@ async fn admit(
         seat,
         since: SystemTime::now(),
         traffic: Arc::default(),
-        limits: context.limits.of_uid(before),
+        limits: context.limits.of(&permit.identity().uid),
         handed_over: CancellationToken::new(),
     });
     let registration = register::claim(permit, &live, context).await?;
@@ -269,4 +273,25 @@ fn welcome(live: &LiveSession, context: &AcceptContext) -> Message {
         keep_alive_ms: u64::try_from(context.transport.keep_alive.as_millis()).unwrap_or(u64::MAX),
         capabilities: vec![HAND_OVER.to_owned()],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::succession::Unfit;
+
+    #[test]
+    fn a_connector_learns_why_it_does_not_take_over() {
+        let told = |error: ClaimError| {
+            let code = error.close_code();
+            HandshakeError::from(error).told(code)
+        };
+        let uid = || "device1".to_owned();
+        let why = Unfit::OlderCertificate;
+        let text = told(ClaimError::Unfit { uid: uid(), why });
+        assert!(text.ends_with("its certificate is older"), "{text}");
+        assert!(text.starts_with(CloseCode::DuplicateUid.text()), "{text}");
+        let text = told(ClaimError::Duplicate(uid()));
+        assert_eq!(text, CloseCode::DuplicateUid.text());
+    }
 }

@@ -11,7 +11,7 @@ use common::{quiet::Quiet, session::quic::TransportSettings, shutdown::Shutdown}
 use tokio_util::task::TaskTracker;
 
 use self::expiring::Expiring;
-use crate::{config::DuplicateUid, limits::StreamLimits, policy::Policy, registry::Registry};
+use crate::{config::DuplicateUid, limits::Limits, policy::Policy, registry::Registry};
 
 /// What every handshake needs.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct AcceptContext {
     /// With which connections are configured.
     pub transport: TransportSettings,
     /// How many streams sessions may have.
-    pub limits: StreamLimits,
+    pub limits: Limits,
     /// Sessions and handshakes.
     pub tasks: TaskTracker,
     /// Warns of connectors' certificates that end soon.

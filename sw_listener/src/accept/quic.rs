@@ -5,7 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use common::{
     session::quic::{EndpointKeys, KeyDerivationError, TransportSettings},
     shard::Shards,
-    tls::{self, CertificateFiles, Demands, Finding, LoadErrors, Occasion, Role, TlsError},
+    tls::{
+        self, CertificateFiles, Demands, Finding, LoadErrors, Occasion, Role, TlsError,
+        expiry::Item,
+    },
 };
 use quinn::Endpoint;
 use thiserror::Error;
@@ -48,6 +51,8 @@ pub struct EndpointSetup {
     pub warnings: Vec<Finding>,
     /// The CA bundle for connectors.
     pub authorities: Arc<Authorities>,
+    /// When all that ends.
+    pub ends: Vec<Item>,
 }
 
 /// Reads the certificate files, judges them, and makes the configuration for new handshakes.
@@ -63,6 +68,7 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
         tls: &config.tls,
     };
     let loaded = files.load(&demands, SystemTime::now())?;
+    let ends = loaded.items(files);
     let (credentials, warnings) = (loaded.credentials, loaded.warnings);
     let keys = EndpointKeys::derive(&credentials.key)?;
     let authorities = Arc::new(Authorities {
@@ -82,6 +88,7 @@ pub fn set_up(config: &Config, occasion: Occasion) -> Result<EndpointSetup, Endp
         keys,
         warnings,
         authorities,
+        ends,
     })
 }
 

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::SystemTime};
 use common::{
     descriptors,
     doctor::{Line, Steps, certificates},
-    tls::{CertificateFacts, Demands, Occasion, Role, expiry::CertificateItems},
+    tls::{CertificateFacts, Demands, Occasion, Role},
 };
 use time::OffsetDateTime;
 
-use crate::{config::Config, limits::StreamLimits, policy::chain::Authorities};
+use crate::{config::Config, limits::Limits, policy::chain::Authorities};
 
 /// The CAs of connectors, if the files can be used.
 pub(super) async fn examine(config: &Config, steps: &Steps) -> Option<Arc<Authorities>> {
@@ -25,16 +25,16 @@ pub(super) async fn examine(config: &Config, steps: &Steps) -> Option<Arc<Author
     let now = SystemTime::now();
     let loaded = config.files.load(&demands, now);
     steps.tell_all(certificates::files(&loaded)).await;
-    let items = CertificateItems::new(config.files.clone()).refresh();
-    let now = OffsetDateTime::from(now);
-    let days = config.expiry_warning_days;
-    steps.tell_all(certificates::dates(&items, days, now)).await;
     let Ok(loaded) = loaded else {
         steps
-            .skip(&["clock"], "the certificates cannot be read")
+            .skip(&["dates", "clock"], "the certificates cannot be used")
             .await;
         return None;
     };
+    let items = loaded.items(&config.files);
+    let now = OffsetDateTime::from(now);
+    let days = config.expiry_warning_days;
+    steps.tell_all(certificates::dates(&items, days, now)).await;
     let facts: Vec<CertificateFacts> = [loaded.chain_facts.as_slice(), &loaded.ca_facts].concat();
     steps.tell(certificates::clock(&facts, now)).await;
     Some(Arc::new(Authorities {
@@ -46,7 +46,7 @@ pub(super) async fn examine(config: &Config, steps: &Steps) -> Option<Arc<Author
 /// Step `limits`: descriptors against `max_streams`.
 pub(super) fn limits(max_streams: usize) -> Line {
     let descriptors = descriptors::raise_limit();
-    judge_limits(max_streams, StreamLimits::possible(descriptors))
+    judge_limits(max_streams, Limits::possible(descriptors))
 }
 
 fn judge_limits(max_streams: usize, possible: usize) -> Line {

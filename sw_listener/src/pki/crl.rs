@@ -183,7 +183,10 @@ fn params<'a>(
     days: Option<u16>,
     now: OffsetDateTime,
 ) -> CertificateRevocationListParams {
-    let this_update = now.truncate_to_second();
+    // A list that is older than the one before is taken for a roll-back, and refused.
+    let this_update = previous
+        .map_or(now, |previous| previous.this_update.max(now))
+        .truncate_to_second();
     let window = match (days, previous) {
         (Some(days), _) => Duration::days(i64::from(days)),
         (None, Some(previous)) if previous.window().is_positive() => previous.window(),
@@ -308,6 +311,21 @@ mod tests {
         assert_eq!(number(Some(&list(Some(1000), 7)), at(1000)), 1001);
         assert_eq!(number(Some(&list(Some(5000), 7)), at(1000)), 5001);
         assert_eq!(number(Some(&list(None, 7)), at(1000)), 1000);
+    }
+
+    #[test]
+    fn no_list_is_older_than_the_one_before_if_the_clock_goes_back() {
+        let before = Previous {
+            this_update: at(5000),
+            next_update: at(5000 + 7 * 86_400),
+            ..list(Some(5000), 7)
+        };
+        let written = |now| {
+            let params = params(std::iter::empty(), Some(&before), None, at(now));
+            (params.this_update, params.next_update)
+        };
+        assert_eq!(written(1000), (at(5000), at(5000 + 7 * 86_400)));
+        assert_eq!(written(6000), (at(6000), at(6000 + 7 * 86_400)));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use common::printable::drives;
+pub(super) use common::printable::printable;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -39,19 +41,6 @@ pub(super) fn command(what: &str, dir: &Path) -> String {
     )
 }
 
-/// `text` with control characters escaped: a certificate from elsewhere must not drive the terminal, nor turn around
-/// or hide what is written beside it.
-pub(super) fn printable(text: &str) -> String {
-    let escape = |c: char| {
-        if drives(c) {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
-}
-
 /// JSON text as [`printable`] has it: such characters stand within strings alone, and have an escape there.
 pub(super) fn printable_json(json: &str) -> String {
     let escape = |c: char| {
@@ -62,13 +51,6 @@ pub(super) fn printable_json(json: &str) -> String {
         }
     };
     json.chars().map(escape).collect()
-}
-
-/// Control characters, and the invisible ones that change the direction or the form of text (Unicode's `Bidi_Control`,
-/// zero-width characters, line and paragraph separators). All are below U+10000.
-fn drives(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `text` as one word of a POSIX shell.

@@ -3,7 +3,7 @@ use quinn::{ClientConfig, Endpoint, ServerConfig, crypto::rustls::QuicClientConf
 use rustls::{RootCertStore, pki_types::PrivatePkcs8KeyDer};
 
 use super::*;
-use crate::succession;
+use crate::{limits::Limits, succession};
 
 /// A session to share among the registered ones: the registry does not look at it.
 struct Carrier {
@@ -44,6 +44,14 @@ async fn carrier() -> Carrier {
 }
 
 impl Carrier {
+    async fn is_open(&self) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.session.closed() => false,
+            () = std::future::ready(()) => true,
+        }
+    }
+
     /// The session of a certificate that became valid then.
     fn live(&self, not_before: i64) -> Arc<LiveSession> {
         let identity = Identity {
@@ -53,6 +61,7 @@ impl Carrier {
             not_after: not_before + 100,
             fingerprint: not_before.to_string(),
         };
+        let limits = Limits::new(10, 10, None).of(&identity.uid);
         Arc::new(LiveSession {
             id: SessionId::random(),
             identity,
@@ -62,7 +71,7 @@ impl Carrier {
             seat: self.shards.seat(),
             since: SystemTime::now(),
             traffic: Arc::default(),
-            limits: StreamLimits::new(10, 10, None),
+            limits,
             handed_over: CancellationToken::new(),
         })
     }
@@ -149,6 +158,28 @@ async fn retired_sessions_are_bounded() {
     assert!(!last.handed_over.is_cancelled());
     held.remove(0);
     assert!(succeed(&registry, last, next).is_ok());
+}
+
+/// A connector that says goodbye again and again does not pile up sessions either.
+#[tokio::test]
+async fn of_too_many_drained_sessions_the_oldest_is_closed() {
+    let (carrier, oldest) = (carrier().await, carrier().await);
+    let registry = Arc::new(Registry::default());
+    let mut held = Vec::new();
+    for at in 0..=MAX_RETIRED {
+        let live = match at {
+            0 => oldest.live(1),
+            _ => carrier.live(1),
+        };
+        let registration = registry.register(permit(&live), &live, None).unwrap();
+        assert!(oldest.is_open().await);
+        registration.retire();
+        held.push((live, registration));
+    }
+    assert!(!oldest.is_open().await && carrier.is_open().await);
+    let uid = held[0].0.uid().clone();
+    let left: Vec<_> = held[1..].iter().map(|(live, _)| live.id).collect();
+    assert_eq!(ids(&registry.retired(&uid)), left);
 }
 
 #[tokio::test]

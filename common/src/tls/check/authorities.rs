@@ -34,13 +34,15 @@ pub(super) fn judge(
         }
         if facts.not_after < now {
             let end = date(facts.not_after);
-            add(
+            findings.add_end(
+                ca.path,
                 Weight::Warning,
                 format!(
                     "{label} has expired on {end}: put the new one beside it, and take this one out when nobody needs it"
                 ),
             );
         }
+        let mut add = |weight, what| findings.add(ca.path, weight, what);
         if facts.not_before > now {
             let start = date(facts.not_before);
             add(

@@ -2,33 +2,41 @@
 
 use time::OffsetDateTime;
 
-use super::{Bundle, Findings, Weight};
+use super::{Bundle, Findings, Occasion, Weight};
 use crate::tls::facts::{SignatureFacts, date};
 
 pub(super) fn judge(
     chain: Bundle<'_>,
     min_rsa_bits: u32,
+    occasion: Occasion,
     now: OffsetDateTime,
     findings: &mut Findings,
 ) {
     for (index, facts) in chain.facts.iter().enumerate() {
         let label = chain.label(index);
-        let mut add = |weight, what| findings.add(chain.path, weight, what);
-        let clock = format!("by this machine's clock it is {}", date(now));
+        let clock = match occasion {
+            Occasion::Start | Occasion::Check => {
+                format!("; by this machine's clock it is {}", date(now))
+            }
+            // Judged again and again: the same trouble must have the same words.
+            Occasion::Replace => String::new(),
+        };
         if facts.not_after < now {
             let end = date(facts.not_after);
-            add(
+            findings.add_end(
+                chain.path,
                 Weight::Date,
                 format!(
-                    "{label} has expired on {end}; {clock}: have a new one issued, or set the clock"
+                    "{label} has expired on {end}{clock}: have a new one issued, or set the clock"
                 ),
             );
         }
+        let mut add = |weight, what| findings.add(chain.path, weight, what);
         if facts.not_before > now {
             let start = date(facts.not_before);
             add(
                 Weight::Date,
-                format!("{label} is not valid before {start}; {clock}: set the clock, or wait"),
+                format!("{label} is not valid before {start}{clock}: set the clock, or wait"),
             );
         }
         if let Some(bits) = facts.key.rsa_bits().filter(|bits| *bits < min_rsa_bits) {

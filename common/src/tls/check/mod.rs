@@ -70,6 +70,9 @@ pub struct Finding {
     pub weight: Weight,
     /// What is wrong, and what to do.
     pub what: String,
+    /// Whether it is that a certificate has ended, which the report of a running daemon tells as well
+    /// ([`expiry`](super::expiry)).
+    pub is_end: bool,
 }
 
 impl fmt::Display for Finding {
@@ -105,7 +108,13 @@ pub(super) fn judge(
     let now = OffsetDateTime::from(now);
     let mut findings = Findings::default();
     leaf::judge(material, demands, &mut findings);
-    chain::judge(material.chain, demands.tls.min_rsa_bits, now, &mut findings);
+    chain::judge(
+        material.chain,
+        demands.tls.min_rsa_bits,
+        demands.occasion,
+        now,
+        &mut findings,
+    );
     authorities::judge(material.ca, demands.tls.min_rsa_bits, now, &mut findings);
     findings.0
 }
@@ -119,7 +128,15 @@ impl Findings {
             path: path.to_owned(),
             weight,
             what,
+            is_end: false,
         });
+    }
+
+    fn add_end(&mut self, path: &Path, weight: Weight, what: String) {
+        self.add(path, weight, what);
+        if let Some(last) = self.0.last_mut() {
+            last.is_end = true;
+        }
     }
 }
 

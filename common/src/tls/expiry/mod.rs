@@ -1,6 +1,6 @@
 //! What ends soon, or has ended: certificates, and whatever else has a date.
 //!
-//! [`findings`] is pure and decides; [`certificates`](CertificateItems) knows the dates in the files of a daemon;
+//! [`findings`] is pure and decides; [`Loaded::items`](super::Loaded::items) tells the dates of what a daemon has read;
 //! [`Watch`] reports, and keeps what it found for those who show it.
 
 mod items;
@@ -10,7 +10,7 @@ use std::{fmt, path::PathBuf};
 
 use time::{Duration, OffsetDateTime};
 
-pub use self::{items::CertificateItems, watch::Watch};
+pub use self::watch::Watch;
 
 /// What kind of thing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,13 @@
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use std::time::SystemTime;
+
 use time::macros::datetime;
 use tokio::sync::watch as channel;
 
 use super::{watch::Reporter, *};
-use crate::tls::{CertificateFiles, KeyPermissions};
+use crate::tls::{
+    Demands, Occasion, Role, TlsPolicy,
+    testing::{Place, client, intermediate, root},
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-20 12:00:00 UTC);
 
@@ -39,6 +43,18 @@ fn what_ends_within_the_days_is_found_in_order() {
     assert_eq!(told, expected);
     let only_over = findings(NOW, 0, items);
     assert!(only_over.iter().all(Finding::is_over) && only_over.len() == 2);
+}
+
+#[test]
+fn ones_own_certificate_is_reported_before_the_cas() {
+    let ca = |days| Item {
+        kind: Kind::Ca,
+        ..item("ca", Duration::days(days))
+    };
+    let found = findings(NOW, 30, [ca(-9), item("own", Duration::DAY), ca(-8)]);
+    assert_eq!(found[2].item.name, "own");
+    let told = Reporter::default().select(NOW, &found)[0].item.name.clone();
+    assert_eq!(told, "own");
 }
 
 #[test]
@@ -79,46 +95,41 @@ fn the_report_comes_daily_and_what_is_new_at_once() {
     assert_eq!(reporter.select(NOW, &found).len(), 1, "after a reload");
 }
 
-fn pem(name: &str, not_after: OffsetDateTime) -> String {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_after = not_after;
-    let key = KeyPair::generate().unwrap();
-    params.self_signed(&key).unwrap().pem()
-}
-
-fn files(folder: &std::path::Path) -> CertificateFiles {
-    CertificateFiles {
-        chain: folder.join("a.crt"),
-        key: folder.join("a.key"),
-        ca: folder.join("ca.crt"),
-        permissions: KeyPermissions::Strict,
-    }
-}
-
+/// What is in force is reported, in whatever state the files are.
 #[test]
-fn a_file_that_is_broken_for_now_keeps_its_dates() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = files(folder.path());
-    let mut items = CertificateItems::new(files.clone());
-    assert_eq!(items.refresh(), []);
-    let chain = pem("leaf", NOW) + &pem("between", NOW);
-    std::fs::write(&files.chain, chain).unwrap();
-    std::fs::write(&files.ca, pem("root", NOW)).unwrap();
-    let read = items.refresh();
-    let seen: Vec<_> = read
+fn the_dates_are_those_of_what_was_read() {
+    let place = Place::new();
+    let (peers, root) = (root("peers"), root("root"));
+    let between = intermediate("between", &root);
+    let leaf = client(&between);
+    let files = place.files("a.crt", "a.key", "ca.crt");
+    place.write("a.crt", leaf.pem.clone() + &between.pem());
+    place.write("a.key", leaf.key.serialize_pem());
+    place.write("ca.crt", peers.pem());
+    let demands = Demands {
+        role: Role::Connector,
+        occasion: Occasion::Start,
+        names: &[],
+        tls: &TlsPolicy::default(),
+    };
+    let loaded = files.load(&demands, SystemTime::now()).unwrap();
+    place.write("a.crt", "");
+    let items = loaded.items(&files);
+    let seen: Vec<_> = items
         .iter()
-        .map(|item| (item.kind, item.name.as_str()))
+        .map(|item| (item.kind, &item.file, item.name.as_str()))
         .collect();
     let expected = [
-        (Kind::Leaf, "CN=leaf"),
-        (Kind::Intermediate, "CN=between"),
-        (Kind::Ca, "CN=root"),
+        (Kind::Leaf, &files.chain, "device1"),
+        (Kind::Intermediate, &files.chain, "between"),
+        (Kind::Ca, &files.ca, "peers"),
     ];
-    assert_eq!(seen, expected);
-    std::fs::write(&files.chain, "").unwrap();
-    assert_eq!(items.refresh(), read);
+    for (seen, expected) in seen.iter().zip(&expected) {
+        assert_eq!((seen.0, seen.1), (expected.0, expected.1));
+        assert!(seen.2.contains(expected.2), "{seen:?}");
+    }
+    assert_eq!(seen.len(), 3);
+    assert_eq!(items[0].not_after, loaded.chain_facts[0].not_after);
 }
 
 #[tokio::test]

@@ -40,11 +40,11 @@ impl Watch {
         self.current.subscribe()
     }
 
-    /// Looks and reports, for ever. `items` tells what there is now; `reloads` changes when files were read again.
-    pub async fn run(
+    /// Looks and reports, for ever. `items` tells what is in force now; `reloads` changes when files were read again.
+    pub async fn run<T>(
         &self,
         mut items: impl FnMut() -> Vec<Item>,
-        mut reloads: watch::Receiver<()>,
+        mut reloads: watch::Receiver<T>,
     ) {
         let mut reporter = Reporter::default();
         loop {
@@ -76,7 +76,8 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// All findings once a day, and those that are new at once.
+    /// All findings once a day, and those that are new at once. Own certificates come first: a bundle of CAs that have
+    /// ended must not push them out of the report.
     pub(super) fn select<'a>(
         &mut self,
         now: OffsetDateTime,
@@ -91,7 +92,8 @@ impl Reporter {
         let new = found
             .iter()
             .filter(|finding| !self.told.contains(&key(finding)));
-        let new = new.collect();
+        let mut new: Vec<_> = new.collect();
+        new.sort_by_key(|finding| finding.item.kind);
         self.told = found.iter().map(key).collect();
         new
     }

@@ -392,3 +392,22 @@ fn a_certificate_that_is_not_valid_now_is_used_at_the_start_only() {
         }
     }
 }
+
+/// A reload is tried every minute, and the same trouble is said once: its words may not tell the time.
+#[test]
+fn a_reload_that_fails_for_a_date_has_the_same_words_each_time() {
+    let (place, tls) = (place(), TlsPolicy::default());
+    let files = place.files("server.crt", "server.key", "ca.crt");
+    let words = |occasion, seconds| {
+        let demands = Demands {
+            occasion,
+            ..demands(Role::Listener, &tls)
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        files.load(&demands, now).unwrap_err().to_string()
+    };
+    let first = words(Occasion::Replace, 60);
+    assert!(first.contains("not valid before"), "{first}");
+    assert_eq!(words(Occasion::Replace, 120), first);
+    assert_ne!(words(Occasion::Check, 120), words(Occasion::Check, 60));
+}
