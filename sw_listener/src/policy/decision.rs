@@ -13,10 +13,23 @@ pub(super) struct Findings {
     pub(super) scep: Result<(), ScepError>,
 }
 
+/// What the servers have said.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) ocsp: Result<(), OcspFinding>,
+    pub(super) scep: Result<(), ScepError>,
+}
+
 impl Findings {
     /// Whether there is no need to ask anybody else.
     pub(super) fn are_final(&self) -> bool {
         self.lists.is_err() || self.crl.as_ref().is_err_and(CrlFinding::is_definite)
+    }
+
+    /// Adds what the servers have said.
+    pub(super) fn add(&mut self, answers: Answers) {
+        self.ocsp = answers.ocsp;
+        self.scep = answers.scep;
     }
 }
 

@@ -1,8 +1,9 @@
 //! Live sessions: their certificates are examined again, on time and when something has changed.
 
-use std::{future::pending, sync::Arc, time::Instant};
+use std::{future::pending, pin::Pin, sync::Arc, time::Instant};
 
 use common::session::Session;
+use rustls::pki_types::CertificateDer;
 use tokio::{
     sync::watch,
     time::{Instant as Timer, sleep_until},
@@ -10,12 +11,15 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Denial, LIVE_OCSP_AGE, Policy,
+    Denial, Known, LIVE_OCSP_AGE, Policy,
     chain::Authorities,
     crl::{CrlHandle, CrlSnapshot},
-    decision::{Depth, Sentence, Standing},
+    decision::{Answers, Depth, Sentence, Standing, decide},
     lists::Lists,
 };
+
+/// The servers are being asked.
+type Asking<'a> = Pin<Box<dyn Future<Output = Answers> + Send + 'a>>;
 
 impl Policy {
     /// Completes when the session of this peer, which has just been let in, must end.
@@ -23,15 +27,34 @@ impl Policy {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn watch(&self, session: &Session) -> Denial {
+        self.watch_certificates(|| session.peer_certificates())
+            .await
+    }
+
+    /// What is known here is looked at whenever it changes, also while the servers, or a turn to ask them, are awaited:
+    /// a denial must not wait for a server that does not answer.
+    async fn watch_certificates(&self, chain: impl Fn() -> Vec<CertificateDer<'static>>) -> Denial {
         let mut changes = Changes::of(self);
         let mut standing = Standing::new(Instant::now());
         let mut due = self.next_check();
+        // Sessions wait most of the time, and keep nothing of a check meanwhile.
+        let mut asking: Option<Asking<'_>> = None;
         loop {
-            let depth = tokio::select! {
-                () = sleep_until(due) => Depth::Full,
-                _ = changes.next() => Depth::Local,
+            let (outcome, depth) = tokio::select! {
+                biased;
+                () = changes.next() => (self.look_again(&chain(), None), Depth::Local),
+                answers = answers(&mut asking) => {
+                    asking = None;
+                    (self.look_again(&chain(), Some(answers)), Depth::Full)
+                }
+                () = sleep_until(due), if asking.is_none() => match self.look(&chain()) {
+                    Ok(known) if self.has_servers() && !known.findings.are_final() => {
+                        asking = Some(Box::pin(self.ask_in_turn(known)));
+                        continue;
+                    }
+                    known => (known.and_then(|known| decide(known.findings)), Depth::Full),
+                },
             };
-            let outcome = self.examine_again(session, depth).await;
             if depth == Depth::Full {
                 due = self.next_check();
             }
@@ -50,13 +73,23 @@ impl Policy {
         }
     }
 
-    async fn examine_again(&self, session: &Session, depth: Depth) -> Result<(), Denial> {
+    /// What is known here now, with what the servers have said, if they were asked.
+    fn look_again(
+        &self,
+        chain: &[CertificateDer<'static>],
+        answers: Option<Answers>,
+    ) -> Result<(), Denial> {
+        let mut findings = self.look(chain)?.findings;
+        if let Some(answers) = answers {
+            findings.add(answers);
+        }
+        decide(findings)
+    }
+
+    async fn ask_in_turn(&self, known: Known) -> Answers {
         // It is never closed.
         let _turn = self.turns.acquire().await;
-        let chain = session.peer_certificates();
-        // Sessions wait most of the time, and keep nothing of this meanwhile.
-        Box::pin(self.examine(&chain, depth, LIVE_OCSP_AGE)).await?;
-        Ok(())
+        self.ask(&known, LIVE_OCSP_AGE).await
     }
 
     /// Sessions that came together do not stay together.
@@ -93,6 +126,14 @@ impl Changes {
     }
 }
 
+/// What the servers say, if they are being asked.
+async fn answers(asking: &mut Option<Asking<'_>>) -> Answers {
+    match asking {
+        Some(asking) => asking.await,
+        None => pending().await,
+    }
+}
+
 async fn changed<T>(receiver: Option<&mut watch::Receiver<T>>) {
     if let Some(receiver) = receiver
         && receiver.changed().await.is_ok()
@@ -102,3 +143,6 @@ async fn changed<T>(receiver: Option<&mut watch::Receiver<T>>) {
     // There is nothing, or nobody is left who could change it.
     pending::<()>().await;
 }
+
+#[cfg(test)]
+mod tests;

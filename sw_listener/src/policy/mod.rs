@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use self::{
     chain::{Authorities, Path},
     crl::CrlHandle,
-    decision::{Depth, Findings, decide},
+    decision::{Answers, Findings, decide},
     lists::Lists,
     ocsp::OcspVerifier,
 };
@@ -43,7 +43,7 @@ use crate::{
 /// How old what the OCSP responder said may be for a live session. With the longest time between two checks and what an
 /// answer takes it stays within a minute.
 const LIVE_OCSP_AGE: Duration = Duration::from_secs(10);
-/// Live sessions that are checked at the same time.
+/// Live sessions about which the servers are asked at the same time. Looking at what is known here takes no turn.
 const AT_ONCE: usize = 32;
 
 /// The proof that a certificate has passed every check. Only [`Policy::evaluate`] makes one, and only with one can a
@@ -64,6 +64,15 @@ impl Permit {
     pub(crate) fn unchecked(identity: Identity) -> Self {
         Self { identity }
     }
+}
+
+/// A certificate whose holder and path are known, and what is known against it here.
+#[derive(Debug)]
+struct Known {
+    leaf: CertificateDer<'static>,
+    identity: Identity,
+    path: Path,
+    findings: Findings,
 }
 
 /// The rules in force. What changes while the listener runs comes from the [`keeper`].
@@ -90,23 +99,28 @@ impl Policy {
             .ocsp
             .as_ref()
             .map_or(Duration::ZERO, OcspVerifier::refresh);
-        let identity = self.examine(chain, Depth::Full, fresh).await?;
-        Ok(Permit { identity })
+        let mut known = self.look(chain)?;
+        if !known.findings.are_final() {
+            let answers = self.ask(&known, fresh).await;
+            known.findings.add(answers);
+        }
+        decide(known.findings)?;
+        Ok(Permit {
+            identity: known.identity,
+        })
     }
 
-    /// Asks everyone whom `depth` allows; OCSP answers may be so old.
-    async fn examine(
-        &self,
-        chain: &[CertificateDer<'static>],
-        depth: Depth,
-        ocsp_age: Duration,
-    ) -> Result<Identity, Denial> {
+    /// What is known here, without asking anybody.
+    ///
+    /// # Errors
+    /// The [`Denial`] of a certificate that has no holder or no path.
+    fn look(&self, chain: &[CertificateDer<'static>]) -> Result<Known, Denial> {
         let now = SystemTime::now();
         let leaf = chain.first().ok_or(IdentityError::Unreadable)?;
         let identity = identity::read(leaf, self.rules.uid_source)?;
         let authorities = self.authorities.borrow().clone();
         let path = chain::verify(&self.supported, &authorities.roots, chain, now)?;
-        let mut findings = Findings {
+        let findings = Findings {
             lists: lists::decide(&self.lists.borrow().clone(), &identity),
             crl: self
                 .crl
@@ -115,14 +129,26 @@ impl Policy {
             ocsp: Ok(()),
             scep: Ok(()),
         };
-        if depth == Depth::Full && !findings.are_final() {
-            (findings.ocsp, findings.scep) = tokio::join!(
-                self.ask_ocsp(&path, now, ocsp_age),
-                self.ask_scep(leaf, &identity)
-            );
-        }
-        decide(findings)?;
-        Ok(identity)
+        Ok(Known {
+            leaf: leaf.clone(),
+            identity,
+            path,
+            findings,
+        })
+    }
+
+    /// Whether there are servers to ask.
+    fn has_servers(&self) -> bool {
+        self.ocsp.is_some() || self.scep.is_some()
+    }
+
+    /// Asks the servers; OCSP answers may be so old.
+    async fn ask(&self, known: &Known, ocsp_age: Duration) -> Answers {
+        let (ocsp, scep) = tokio::join!(
+            self.ask_ocsp(&known.path, SystemTime::now(), ocsp_age),
+            self.ask_scep(&known.leaf, &known.identity)
+        );
+        Answers { ocsp, scep }
     }
 
     async fn ask_ocsp(
