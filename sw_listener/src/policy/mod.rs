@@ -7,6 +7,7 @@ pub mod chain;
 pub mod crl;
 mod decision;
 mod denial;
+mod der;
 pub mod fetch;
 mod keeper;
 pub mod lists;
@@ -121,7 +122,7 @@ impl Policy {
         let authorities = self.authorities.borrow().clone();
         let path = chain::verify(&self.supported, &authorities.roots, chain, now)?;
         let findings = Findings {
-            lists: lists::decide(&self.lists.borrow().clone(), &identity),
+            lists: lists::decide(&self.lists.borrow().clone(), &identity, leaf),
             crl: self
                 .crl
                 .as_ref()

@@ -27,7 +27,6 @@
 mod ask;
 mod cache;
 mod cert_id;
-mod der;
 mod finding;
 mod hold_off;
 mod questions;
@@ -60,6 +59,7 @@ use self::{
 };
 use super::{
     chain::{Link, Path},
+    der,
     fetch::Fetcher,
 };
 use crate::config::{OcspConfig, OcspScope};
