@@ -138,7 +138,7 @@ impl Keeper {
 
     /// A bad file leaves what it held in force. The keeper of the CRLs speaks of its own files.
     async fn reload(&mut self, cause: Cause) {
-        let (lists, problems) = self.files.reload();
+        let (lists, problems) = self.files.reload(cause);
         let changed = self.lists.send_if_modified(|current| {
             let other = **current != *lists;
             *current = lists;

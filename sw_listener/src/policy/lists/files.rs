@@ -1,4 +1,7 @@
 //! The files of the lists: one entry per line, `#` begins a comment. A bad file leaves its last good contents in force.
+//!
+//! A deny file that loses all it held is bad too, as half-written and truncated files are: it would let everyone in without
+//! a word. Who means it leaves a comment in the file, or asks for a reload (SIGHUP).
 
 use std::{
     fs::File,
@@ -7,8 +10,9 @@ use std::{
     sync::Arc,
 };
 
+use common::reload::Cause;
 use thiserror::Error;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Entry, EntryError, Lists, Place, Rules};
 use crate::config::ListsConfig;
@@ -51,10 +55,29 @@ pub enum ListProblem {
         /// What is wrong.
         source: EntryError,
     },
+    /// A deny list has lost everything.
+    #[error(
+        "{} is empty, and had {before} entries: to deny nobody, leave a comment in it (# nobody), or reload (SIGHUP)",
+        path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+        /// How many entries stay in force.
+        before: usize,
+    },
 }
 
 /// The entries of a file, with their lines.
 type Entries = Vec<(Entry, usize)>;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+struct Contents {
+    entries: Entries,
+    /// Whether it has a comment: somebody has written it, even if there is no entry.
+    commented: bool,
+}
 
 /// Reads the lists, again and again.
 #[derive(Debug)]
@@ -70,10 +93,10 @@ impl ListFiles {
     /// # Errors
     /// The first [`ListProblem`]: there is no last good state yet.
     pub fn open(config: ListsConfig) -> Result<(Self, Arc<Lists>), ListProblem> {
-        let read = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), read);
+        let read = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Contents::default()), read);
         let files = Self {
-            allow: read(&config.allow_path)?,
-            deny: read(&config.deny_path)?,
+            allow: read(&config.allow_path)?.entries,
+            deny: read(&config.deny_path)?.entries,
             config,
         };
         files.tell();
@@ -82,17 +105,18 @@ impl ListFiles {
     }
 
     /// Reads the files again: the lists that are in force now, and what is wrong with the files that were not taken.
-    pub fn reload(&mut self) -> (Arc<Lists>, Vec<ListProblem>) {
+    pub fn reload(&mut self, cause: Cause) -> (Arc<Lists>, Vec<ListProblem>) {
         let mut problems = Vec::new();
-        let sides = [
-            (&self.config.allow_path, &mut self.allow),
-            (&self.config.deny_path, &mut self.deny),
-        ];
-        for (path, entries) in sides {
-            match path.as_deref().map(read) {
-                Some(Ok(new)) => *entries = new,
-                Some(Err(problem)) => problems.push(problem),
-                None => {}
+        if let Some(path) = self.config.allow_path.as_deref() {
+            match read(path) {
+                Ok(new) => replace(path, &mut self.allow, new.entries),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if let Some(path) = self.config.deny_path.as_deref() {
+            match read(path).and_then(|new| not_emptied(path, self.deny.len(), new, cause)) {
+                Ok(new) => replace(path, &mut self.deny, new),
+                Err(problem) => problems.push(problem),
             }
         }
         self.tell();
@@ -129,6 +153,31 @@ impl ListFiles {
     }
 }
 
+/// The entries of a deny file that had so many before.
+fn not_emptied(
+    path: &Path,
+    before: usize,
+    new: Contents,
+    cause: Cause,
+) -> Result<Entries, ListProblem> {
+    if before > 0 && new.entries.is_empty() && !new.commented {
+        if cause != Cause::Asked {
+            let path = path.to_owned();
+            return Err(ListProblem::Emptied { path, before });
+        }
+        warn!(path = %path.display(), before, "the deny list is empty now: nobody is denied by it any more");
+    }
+    Ok(new.entries)
+}
+
+fn replace(path: &Path, entries: &mut Entries, new: Entries) {
+    if *entries != new {
+        let (before, after) = (entries.len(), new.len());
+        info!(path = %path.display(), before, after, "a list has changed");
+        *entries = new;
+    }
+}
+
 fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entries) -> Rules {
     let mut rules = Rules::default();
     for entry in setting {
@@ -142,7 +191,7 @@ fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entri
     rules
 }
 
-fn read(path: &Path) -> Result<Entries, ListProblem> {
+fn read(path: &Path) -> Result<Contents, ListProblem> {
     let mut bytes = Vec::new();
     let limit = MAX_FILE as u64 + 1;
     File::open(path)
@@ -157,13 +206,15 @@ fn read(path: &Path) -> Result<Entries, ListProblem> {
     }
     // Some editors begin text with it.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-    let mut entries = Vec::new();
+    let mut contents = Contents::default();
     for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let text = std::str::from_utf8(text).map_err(|_| ListProblem::NotText {
             path: path.to_owned(),
             line,
         })?;
-        let text = text.split('#').next().unwrap_or_default().trim();
+        let comment = text.find('#');
+        contents.commented |= comment.is_some();
+        let text = text[..comment.unwrap_or(text.len())].trim();
         if text.is_empty() {
             continue;
         }
@@ -172,7 +223,7 @@ fn read(path: &Path) -> Result<Entries, ListProblem> {
             line,
             source,
         })?;
-        entries.push((entry, line));
+        contents.entries.push((entry, line));
     }
-    Ok(entries)
+    Ok(contents)
 }
