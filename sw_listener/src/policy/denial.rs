@@ -72,11 +72,15 @@ impl Denial {
 
     /// The same in words. Files, addresses and troubles of the listener are no business of its peers.
     pub fn told(&self) -> String {
-        let private = self.is_alarming() || !self.is_definite();
         if matches!(self, Self::List(ListFinding::Denied { .. })) {
             return "the listener's operator has denied this certificate: ask them".to_owned();
         }
-        match private {
+        if let Self::Ocsp(finding) = self
+            && let Some(told) = finding.told()
+        {
+            return told;
+        }
+        match self.is_alarming() || !self.is_definite() {
             true => self.close_code().text().to_owned(),
             false => self.to_string(),
         }

@@ -30,7 +30,11 @@ impl FromStr for ScepUrl {
             .parse()
             .map_err(|error| format!("must be an http or https address: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(format!("must be an http or https address, not {text:?}"));
+            return Err("must be an http or https address".to_owned());
+        }
+        // The address stands in logs.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not contain a user name or password".to_owned());
         }
         Ok(Self(url))
     }
@@ -131,4 +135,29 @@ fn percent_encode(text: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_http_and_hold_no_secret() {
+        for good in [
+            "http://127.0.0.1:3000/api/cert/verify",
+            "https://scep.example/verify?x=1",
+        ] {
+            assert!(good.parse::<ScepUrl>().is_ok(), "{good}");
+        }
+        for bad in [
+            "ldap://a:secret@scep.example/",
+            "http://a:secret@scep.example/",
+            "http://secret@scep.example/",
+            "secret",
+            "http://",
+        ] {
+            let error = bad.parse::<ScepUrl>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
 }

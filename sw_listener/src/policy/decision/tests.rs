@@ -205,6 +205,14 @@ fn matrix() -> Vec<Row> {
 }
 
 #[test]
+fn no_row_tells_peers_of_servers() {
+    for (findings, ..) in matrix() {
+        let told = decide(findings).err().map(|denial| denial.told());
+        assert!(!told.unwrap_or_default().contains("ocsp.example"));
+    }
+}
+
+#[test]
 fn new_sessions() {
     for (findings, refused, _) in matrix() {
         let text = format!("{findings:?}");
@@ -296,6 +304,11 @@ fn peers_are_told_what_they_can_act_on_and_nothing_else() {
         denial.told(),
         "certificate revoked on 2026-11-02 (CRL of \"Plant CA\"): ask the operator for a new one"
     );
+    assert_eq!(
+        Denial::from(ocsp_revoked()).told(),
+        "certificate revoked on 1970-01-01 (OCSP): ask the operator for a new one"
+    );
+    assert!(ocsp_revoked().to_string().contains("http://ocsp.example/"));
     let hidden = Denial::from(ocsp_unavailable()).told();
     assert!(!hidden.contains("ocsp.example"), "{hidden}");
     let place = crate::policy::lists::Place::Setting("deny");

@@ -28,11 +28,7 @@ impl fmt::Display for Whose {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OcspFinding {
     /// A verified answer says so.
-    #[error(
-        "{whose} revoked on {}{} (OCSP responder {responder}): ask the operator for a new one",
-        date(*.when),
-        words(*.reason)
-    )]
+    #[error("{}", revoked(.whose, *.when, *.reason, &format!("OCSP responder {responder}")))]
     Revoked {
         /// Which certificate.
         whose: Whose,
@@ -107,10 +103,32 @@ impl OcspFinding {
         }
     }
 
+    /// What the peer is told of a verdict: the same without the responder, whose address is no business of it.
+    pub fn told(&self) -> Option<String> {
+        match self {
+            Self::Revoked {
+                whose,
+                when,
+                reason,
+                ..
+            } => Some(revoked(whose, *when, *reason, "OCSP")),
+            Self::Unknown { .. }
+            | Self::Unavailable { .. }
+            | Self::BadAnswer { .. }
+            | Self::Unreadable { .. }
+            | Self::NoResponder { .. } => None,
+        }
+    }
+
     /// Whether it is a verdict on the certificate, rather than on the responder's health.
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Revoked { .. })
     }
+}
+
+fn revoked(whose: &Whose, when: SystemTime, reason: Option<ReasonCode>, by: &str) -> String {
+    let (date, words) = (date(when), words(reason));
+    format!("{whose} revoked on {date}{words} ({by}): ask the operator for a new one")
 }
 
 /// `YYYY-MM-DD`, UTC.
