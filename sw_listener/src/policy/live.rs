@@ -11,11 +11,12 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Denial, Known, LIVE_OCSP_AGE, Policy,
+    Denial, Known, Policy,
     chain::Authorities,
     crl::{CrlHandle, CrlSnapshot},
     decision::{Answers, Depth, Sentence, Standing, decide},
     lists::Lists,
+    ocsp::OcspVerifier,
 };
 
 /// The servers are being asked.
@@ -89,7 +90,7 @@ impl Policy {
     async fn ask_in_turn(&self, known: Known) -> Answers {
         // It is never closed.
         let _turn = self.turns.acquire().await;
-        self.ask(&known, LIVE_OCSP_AGE).await
+        self.ask(&known, OcspVerifier::for_live).await
     }
 
     /// Sessions that came together do not stay together.

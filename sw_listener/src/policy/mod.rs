@@ -16,10 +16,7 @@ pub mod ocsp;
 mod scep;
 pub mod signature;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::CertificateDer};
 use tokio::sync::{Semaphore, watch};
@@ -29,7 +26,7 @@ use self::{
     crl::CrlHandle,
     decision::{Answers, Findings, decide},
     lists::Lists,
-    ocsp::OcspVerifier,
+    ocsp::{Demand, OcspVerifier},
 };
 pub use self::{
     denial::Denial,
@@ -41,9 +38,6 @@ use crate::{
     identity::{self, Identity, IdentityError},
 };
 
-/// How old what the OCSP responder said may be for a live session. With the longest time between two checks and what an
-/// answer takes it stays within a minute.
-const LIVE_OCSP_AGE: Duration = Duration::from_secs(10);
 /// Live sessions about which the servers are asked at the same time. Looking at what is known here takes no turn.
 const AT_ONCE: usize = 32;
 
@@ -96,13 +90,9 @@ impl Policy {
     /// # Errors
     /// The [`Denial`].
     pub async fn evaluate(&self, chain: &[CertificateDer<'static>]) -> Result<Permit, Denial> {
-        let fresh = self
-            .ocsp
-            .as_ref()
-            .map_or(Duration::ZERO, OcspVerifier::refresh);
         let mut known = self.look(chain)?;
         if !known.findings.are_final() {
-            let answers = self.ask(&known, fresh).await;
+            let answers = self.ask(&known, OcspVerifier::for_new).await;
             known.findings.add(answers);
         }
         decide(known.findings)?;
@@ -143,10 +133,10 @@ impl Policy {
         self.ocsp.is_some() || self.scep.is_some()
     }
 
-    /// Asks the servers; OCSP answers may be so old.
-    async fn ask(&self, known: &Known, ocsp_age: Duration) -> Answers {
+    /// Asks the servers; `demand` is on what the OCSP responder says.
+    async fn ask(&self, known: &Known, demand: fn(&OcspVerifier) -> Demand) -> Answers {
         let (ocsp, scep) = tokio::join!(
-            self.ask_ocsp(&known.path, SystemTime::now(), ocsp_age),
+            self.ask_ocsp(&known.path, demand),
             self.ask_scep(&known.leaf, &known.identity)
         );
         Answers { ocsp, scep }
@@ -155,11 +145,10 @@ impl Policy {
     async fn ask_ocsp(
         &self,
         path: &Path,
-        now: SystemTime,
-        age: Duration,
+        demand: fn(&OcspVerifier) -> Demand,
     ) -> Result<(), ocsp::OcspFinding> {
         match &self.ocsp {
-            Some(ocsp) => ocsp.check(path, now, age).await,
+            Some(ocsp) => ocsp.check(path, SystemTime::now(), demand(ocsp)).await,
             None => Ok(()),
         }
     }
