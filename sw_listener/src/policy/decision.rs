@@ -117,7 +117,7 @@ impl Standing {
             }
             Err(denial) => denial,
         };
-        if denial.is_definite() || now.saturating_duration_since(self.good) >= grace {
+        if denial.ends_live() || now.saturating_duration_since(self.good) >= grace {
             return Sentence::Close(denial);
         }
         let code = denial.code();

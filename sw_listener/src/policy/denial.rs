@@ -52,6 +52,12 @@ impl Denial {
         }
     }
 
+    /// Whether it ends a live session at once. One whose certificate was valid before and is "not valid yet" now has a
+    /// listener whose clock was set back.
+    pub fn ends_live(&self) -> bool {
+        self.is_definite() && !matches!(self, Self::Chain(ChainError::NotYetValid))
+    }
+
     /// Whether somebody should be woken: a server that must be trusted vouches for another than it was asked about.
     pub fn is_alarming(&self) -> bool {
         matches!(self, Self::Scep(ScepError::OtherUid(_)))

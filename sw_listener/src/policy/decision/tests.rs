@@ -271,6 +271,28 @@ fn what_cannot_be_checked_is_kept_for_the_grace_and_told_once() {
     ));
 }
 
+/// A clock that was set back ended all sessions at once.
+#[test]
+fn a_clock_that_was_set_back_has_the_grace() {
+    let start = Instant::now();
+    let early = || Denial::from(ChainError::NotYetValid);
+    for depth in [Depth::Local, Depth::Full] {
+        let mut standing = Standing::new(start);
+        let at_once = standing.judge(Err(early()), depth, start, GRACE);
+        assert!(matches!(at_once, Sentence::Tolerate(_)));
+        let later = standing.judge(Err(early()), depth, start + GRACE, GRACE);
+        assert!(matches!(later, Sentence::Close(_)));
+        let over = Err(ChainError::Expired.into());
+        let over = Standing::new(start).judge(over, depth, start, GRACE);
+        assert!(matches!(over, Sentence::Close(_)));
+    }
+    assert_eq!(
+        early().close_code(),
+        CloseCode::PolicyDenied,
+        "a new session is refused"
+    );
+}
+
 #[test]
 fn nobody_is_asked_about_a_certificate_that_is_refused_anyway() {
     assert!(!fine().are_final());
