@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 const LEAST: Duration = Duration::from_secs(5);
 /// The first wait after a failure.
 const RETRY_BASE: Duration = Duration::from_secs(5);
-/// Every wait after a failure is at most this long.
+/// Every wait after a failure is at most this long, and never longer than one after a success.
 const RETRY_CAP: Duration = Duration::from_secs(300);
 
 /// The address of a CRL, e.g. `http://127.0.0.1:3000/scep?operation=GetCRL`.
@@ -70,7 +70,7 @@ impl Schedule {
     pub fn new(every: Duration) -> Self {
         Self {
             every,
-            failures: Backoff::new(RETRY_BASE, RETRY_CAP),
+            failures: Backoff::new(RETRY_BASE, RETRY_CAP.min(every)),
         }
     }
 
@@ -88,7 +88,7 @@ impl Schedule {
         wait.mul_f64(1.0 - draw.clamp(0.0, 1.0) / 10.0).max(LEAST)
     }
 
-    /// The wait after a failure: 5 s, twice as long each time, up to 5 min; half of it to all of it.
+    /// The wait after a failure: 5 s, twice as long each time, up to 5 min or the interval; half of it to all of it.
     pub fn after_failure(&mut self, draw: f64) -> Duration {
         self.failures.next(0.5 + draw.clamp(0.0, 1.0) / 2.0)
     }
@@ -161,6 +161,16 @@ mod tests {
         assert_eq!(schedule.after_failure(0.0).as_secs(), 150);
         schedule.after_success(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH, 0.0);
         assert_eq!(schedule.after_failure(1.0), RETRY_BASE);
+    }
+
+    /// An interval of 45 s became one of 5 min while the server was away, and a revocation waited as long.
+    #[test]
+    fn failures_are_tried_again_within_the_interval() {
+        let mut schedule = Schedule::new(Duration::from_secs(45));
+        let waits: Vec<_> = (0..6)
+            .map(|_| schedule.after_failure(1.0).as_secs())
+            .collect();
+        assert_eq!(waits, [5, 10, 20, 40, 45, 45]);
     }
 
     #[test]
