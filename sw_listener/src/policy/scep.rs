@@ -15,6 +15,8 @@ use super::fetch::{FetchError, Fetcher};
 
 /// Longest answer that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+/// Longest text of the server that is shown, in characters: the length of a UID.
+const SHOWN: usize = 64;
 /// The header that carries the certificate.
 const HEADER: &str = "X-Mtls-Clientcert";
 
@@ -112,13 +114,23 @@ impl ScepVerifier {
             StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),
             other => return Err(ScepError::Status(other)),
         }
-        let vouched: Vouched = serde_json::from_slice(&answer.body)
-            .map_err(|error| ScepError::Answer(error.to_string()))?;
-        if vouched.uid != uid.as_str() {
-            return Err(ScepError::OtherUid(vouched.uid));
-        }
-        Ok(())
+        judge(&answer.body, uid)
     }
+}
+
+/// Whether the body of a 200 vouches for this UID.
+fn judge(body: &[u8], uid: &Uid) -> Result<(), ScepError> {
+    let vouched: Vouched = serde_json::from_slice(body)
+        .map_err(|error| ScepError::Answer(shown(&error.to_string())))?;
+    if vouched.uid != uid.as_str() {
+        return Err(ScepError::OtherUid(shown(&vouched.uid)));
+    }
+    Ok(())
+}
+
+/// What the server says goes into the log once per check, and must not fill it.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 /// The certificate as PEM (RFC 7468), lines of 64 characters.
@@ -159,5 +171,23 @@ mod tests {
             let error = bad.parse::<ScepUrl>().unwrap_err();
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    /// Up to 64 KiB went into each line of the log.
+    #[test]
+    fn long_texts_are_cut() {
+        let uid = "plant-7".parse().unwrap();
+        let long = "\u{e9}".repeat(1000);
+        let other = judge(format!(r#"{{"uid": "{long}"}}"#).as_bytes(), &uid);
+        let Err(ScepError::OtherUid(text)) = other else {
+            panic!("{other:?}")
+        };
+        assert_eq!(text.chars().count(), SHOWN);
+        let twice = judge(format!(r#"{{"uid": {{"{long}": 1}}}}"#).as_bytes(), &uid);
+        let Err(ScepError::Answer(text)) = twice else {
+            panic!("{twice:?}")
+        };
+        assert!(text.chars().count() <= SHOWN, "{text}");
+        assert!(judge(br#"{"uid": "plant-7"}"#, &uid).is_ok());
     }
 }
