@@ -9,10 +9,11 @@ use common::{
     },
     wire::close::CloseCode,
 };
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     accept::AcceptContext,
+    policy::Denial,
     registry::{LiveSession, Registration},
 };
 
@@ -79,7 +80,7 @@ async fn serve(
                 }
             }
             denial = &mut denied => {
-                warn!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+                say_denied(&denial);
                 live.session.close_because(denial.close_code(), &denial.told());
                 break live.session.closed().await;
             }
@@ -95,6 +96,14 @@ async fn serve(
     };
     drop(registration);
     farewell(&live, &closed);
+}
+
+fn say_denied(denial: &Denial) {
+    if denial.is_alarming() {
+        error!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+    } else {
+        warn!(code = denial.code(), %denial, "the session is closed: its certificate does not pass any more");
+    }
 }
 
 /// A connector of 1.x has no control stream and never says goodbye.
