@@ -11,7 +11,7 @@ use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::fetch::{FetchError, Fetcher};
+use super::fetch::{FetchError, Fetcher, Limits};
 
 /// Longest answer that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -108,7 +108,7 @@ impl ScepVerifier {
             .fetcher
             .get(self.url.clone())
             .header(HEADER, percent_encode(&pem(leaf)));
-        let answer = self.fetcher.send(request, MAX_BODY).await?;
+        let answer = self.fetcher.send(request, Limits::short(MAX_BODY)).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),

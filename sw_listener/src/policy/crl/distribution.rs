@@ -17,7 +17,10 @@ use super::{
     List,
     source::{self, SourceError},
 };
-use crate::policy::{chain::Issuer, fetch::Fetcher};
+use crate::policy::{
+    chain::Issuer,
+    fetch::{Fetcher, Limits},
+};
 
 /// Longest answer, in bytes: a million entries with serials of 8 bytes.
 const MAX_BODY: usize = 32 << 20;
@@ -107,7 +110,9 @@ pub(super) async fn fetch(
     known: HashSet<Issuer>,
     supported: WebPkiSupportedAlgorithms,
 ) -> Result<Vec<Arc<List>>, SourceError> {
-    let answer = fetcher.send(fetcher.get(url.0), MAX_BODY).await?;
+    let answer = fetcher
+        .send(fetcher.get(url.0), Limits::long(MAX_BODY))
+        .await?;
     if answer.status != StatusCode::OK {
         return Err(SourceError::Status(answer.status));
     }

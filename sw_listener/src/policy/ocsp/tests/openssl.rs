@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{CertIdHash, NonceUse, OcspConfig},
     policy::{
-        fetch::Fetcher,
+        fetch::{Fetcher, Limits},
         ocsp::{
             OcspFinding, request,
             verify::{self, Question},
@@ -172,7 +172,7 @@ async fn damage_to_a_real_answer_is_noticed_and_never_a_panic() {
         let question = request::encode(&id, Some(&[7; 32]));
         let request = fetcher.post(responder.url.parse().unwrap()).body(question);
         let request = request.header("Content-Type", "application/ocsp-request");
-        let answer = fetcher.send(request, 1 << 16).await.unwrap();
+        let answer = fetcher.send(request, Limits::short(1 << 16)).await.unwrap();
         let question = Question {
             id: &id,
             issuer: &link.issuer,
