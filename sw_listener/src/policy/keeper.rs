@@ -7,7 +7,10 @@ use common::{
     tls::TlsPolicy,
 };
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    task,
+};
 use tracing::{debug, error, info};
 
 use super::{
@@ -131,22 +134,31 @@ impl Keeper {
         loop {
             tokio::select! {
                 cause = self.reloads.next() => self.reload(cause).await,
-                Ok(()) = self.authorities.changed() => self.tell_authorities().await,
+                Ok(()) = self.authorities.changed() => self.tell_authorities(),
             }
         }
     }
 
     /// A bad file leaves what it held in force. The keeper of the CRLs speaks of its own files.
     async fn reload(&mut self, cause: Cause) {
-        let (lists, problems) = self.files.reload(cause);
+        if let Some(crl) = &self.crl {
+            crl.reload();
+        }
+        let mut files = self.files.clone();
+        let reading = task::spawn_blocking(move || {
+            let read = files.reload(cause);
+            (files, read)
+        });
+        // It does not panic, and is given up with the process.
+        let Ok((files, (lists, problems))) = reading.await else {
+            return;
+        };
+        self.files = files;
         let changed = self.lists.send_if_modified(|current| {
             let other = **current != *lists;
             *current = lists;
             other
         });
-        if let Some(crl) = &self.crl {
-            crl.reload().await;
-        }
         if problems.is_empty() {
             self.reloads.succeeded();
             if changed || cause == Cause::Asked {
@@ -164,10 +176,13 @@ impl Keeper {
         }
     }
 
-    async fn tell_authorities(&mut self) {
+    fn tell_authorities(&mut self) {
         let certificates = self.authorities.borrow_and_update().certificates.clone();
         if let Some(crl) = &self.crl {
-            crl.set_authorities(certificates).await;
+            crl.set_authorities(certificates);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod decision;
 mod denial;
 mod der;
 pub mod fetch;
+mod file;
 mod keeper;
 pub mod lists;
 mod live;
@@ -30,6 +31,7 @@ use self::{
 };
 pub use self::{
     denial::Denial,
+    file::FileError,
     keeper::{Keeper, PolicyError, Started, start},
     scep::{ScepError, ScepUrl, ScepVerifier},
 };

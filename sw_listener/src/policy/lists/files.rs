@@ -4,8 +4,6 @@
 //! a word. Who means it leaves a comment in the file, or asks for a reload (SIGHUP).
 
 use std::{
-    fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +13,10 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use super::{Entry, EntryError, Lists, Place, Rules};
-use crate::config::ListsConfig;
+use crate::{
+    config::ListsConfig,
+    policy::file::{self, FileError},
+};
 
 /// Longest file, in bytes: more than 200,000 fingerprints.
 const MAX_FILE: usize = 16 << 20;
@@ -28,14 +29,8 @@ pub enum ListProblem {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is too long.
-    #[error("{} is longer than {MAX_FILE} bytes", path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
+        /// Why not.
+        source: FileError,
     },
     /// It is not text.
     #[error("{}, line {line}: not UTF-8 text", path.display())]
@@ -79,8 +74,8 @@ struct Contents {
     commented: bool,
 }
 
-/// Reads the lists, again and again.
-#[derive(Debug)]
+/// Reads the lists, again and again. It blocks while it does.
+#[derive(Debug, Clone)]
 pub struct ListFiles {
     config: ListsConfig,
     allow: Entries,
@@ -192,18 +187,10 @@ fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entri
 }
 
 fn read(path: &Path) -> Result<Contents, ListProblem> {
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|source| ListProblem::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-    if bytes.len() > MAX_FILE {
-        let path = path.to_owned();
-        return Err(ListProblem::TooLong { path });
-    }
+    let bytes = file::read(path, MAX_FILE).map_err(|source| ListProblem::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     // Some editors begin text with it.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let mut contents = Contents::default();
