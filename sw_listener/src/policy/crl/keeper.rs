@@ -13,6 +13,7 @@ use tokio::{
     task::{self, JoinSet},
     time::{Instant, sleep_until},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::{
@@ -143,6 +144,7 @@ impl CrlKeeper {
                 () = self.asked.notified() => self.reload().await,
                 Ok(()) = self.bundle.changed() => self.take_authorities().await,
                 Some(fetched) = self.fetching.join_next() => {
+                    // It never panics, see `contained`.
                     if let Ok((index, result)) = fetched {
                         self.fetched(index, result).await;
                     }
@@ -232,7 +234,7 @@ impl CrlKeeper {
             source.due = None;
             let (known, url) = (self.shelf.known().clone(), source.url.clone());
             let fetching = distribution::fetch(self.fetcher.clone(), url, known, self.supported);
-            self.fetching.spawn(async move { (index, fetching.await) });
+            self.fetching.spawn(contained(index, fetching));
         }
     }
 
@@ -302,6 +304,15 @@ impl CrlKeeper {
     }
 }
 
+/// A fetch that panics has failed, and is tried again: a task that just ended would leave its address alone for ever.
+async fn contained(
+    index: usize,
+    fetching: impl Future<Output = Result<Vec<Arc<List>>, SourceError>> + Send + 'static,
+) -> Fetched {
+    let fetching = AbortOnDropHandle::new(tokio::spawn(fetching));
+    (index, fetching.await.unwrap_or(Err(SourceError::Broken)))
+}
+
 impl FileSource {
     fn new(path: PathBuf) -> Self {
         let health = Health::new(path.display().to_string().into());
@@ -333,5 +344,17 @@ fn take(
             (received, problem)
         }
         Err(error) => (Received::default(), Some(errors::chain(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fetch_that_panics_has_failed() {
+        let (index, result) = contained(7, async { panic!("a bug") }).await;
+        assert_eq!(index, 7);
+        assert!(matches!(result, Err(SourceError::Broken)));
     }
 }

@@ -58,6 +58,9 @@ pub enum SourceError {
     /// The list is over.
     #[error("the CRL of \"{0}\" that the server gives has expired")]
     Expired(String),
+    /// A fault of ours.
+    #[error("fetching it broke: please report this")]
+    Broken,
     /// The process is ending.
     #[error("given up")]
     GivenUp,
