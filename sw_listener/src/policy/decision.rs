@@ -101,6 +101,15 @@ impl Standing {
         self.told.is_some()
     }
 
+    /// When to check again, if `next` is when it would be anyway: while a check cannot be made, at the end of the grace at
+    /// the latest.
+    pub(super) fn due(&self, next: Instant, grace: Duration) -> Instant {
+        match self.is_troubled() {
+            true => next.min(self.good + grace),
+            false => next,
+        }
+    }
+
     /// A verdict ends the session at once; a check that cannot be made does after `grace`.
     pub(super) fn judge(
         &mut self,

@@ -1,6 +1,6 @@
 //! What the rules depend on and changes while the listener runs: lists and CRLs, read again when asked and when they change.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use common::{
     reload::{Cause, Reloads},
@@ -11,7 +11,7 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
     task,
 };
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::{
     AT_ONCE, Policy, ScepVerifier,
@@ -22,6 +22,9 @@ use super::{
     ocsp::OcspVerifier,
 };
 use crate::config::PolicyConfig;
+
+/// A revocation ends live sessions within this time, unless the settings say otherwise.
+const PROMISED: Duration = Duration::from_secs(60);
 
 /// Why the rules cannot be put into force.
 #[derive(Debug, Error)]
@@ -68,6 +71,13 @@ pub async fn start(
     tls: &TlsPolicy,
     authorities: watch::Receiver<Arc<Authorities>>,
 ) -> Result<Started, PolicyError> {
+    if config.rules.recheck > PROMISED {
+        let recheck = config.rules.recheck;
+        warn!(
+            ?recheck,
+            "recheck_seconds is above 60: a revocation that a server knows of may take as long to end a session"
+        );
+    }
     let supported = tls.provider().signature_verification_algorithms;
     let fetcher = Fetcher::new(None)?;
     // Before they are read, so that no change is missed.

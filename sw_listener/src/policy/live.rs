@@ -4,10 +4,7 @@ use std::{future::pending, pin::Pin, sync::Arc, time::Instant};
 
 use common::session::Session;
 use rustls::pki_types::CertificateDer;
-use tokio::{
-    sync::watch,
-    time::{Instant as Timer, sleep_until},
-};
+use tokio::{sync::watch, time::sleep_until};
 use tracing::{info, warn};
 
 use super::{
@@ -37,10 +34,11 @@ impl Policy {
     async fn watch_certificates(&self, chain: impl Fn() -> Vec<CertificateDer<'static>>) -> Denial {
         let mut changes = Changes::of(self);
         let mut standing = Standing::new(Instant::now());
-        let mut due = self.next_check();
+        let mut next = self.next_check();
         // Sessions wait most of the time, and keep nothing of a check meanwhile.
         let mut asking: Option<Asking<'_>> = None;
         loop {
+            let due = standing.due(next, self.rules.grace);
             let (outcome, depth) = tokio::select! {
                 biased;
                 () = changes.next() => (self.look_again(&chain(), None), Depth::Local),
@@ -48,7 +46,7 @@ impl Policy {
                     asking = None;
                     (self.look_again(&chain(), Some(answers)), Depth::Full)
                 }
-                () = sleep_until(due), if asking.is_none() => match self.look(&chain()) {
+                () = sleep_until(due.into()), if asking.is_none() => match self.look(&chain()) {
                     Ok(known) if self.has_servers() && !known.findings.are_final() => {
                         asking = Some(Box::pin(self.ask_in_turn(known)));
                         continue;
@@ -57,7 +55,7 @@ impl Policy {
                 },
             };
             if depth == Depth::Full {
-                due = self.next_check();
+                next = self.next_check();
             }
             let now = Instant::now();
             let fine = outcome.is_ok() && depth == Depth::Full;
@@ -94,9 +92,9 @@ impl Policy {
     }
 
     /// Sessions that came together do not stay together.
-    fn next_check(&self) -> Timer {
+    fn next_check(&self) -> Instant {
         let spread = 0.75 + rand::random::<f64>() / 4.0;
-        Timer::now() + self.rules.recheck.mul_f64(spread)
+        Instant::now() + self.rules.recheck.mul_f64(spread)
     }
 }
 

@@ -271,6 +271,20 @@ fn what_cannot_be_checked_is_kept_for_the_grace_and_told_once() {
     ));
 }
 
+/// With a check an hour, 15 minutes of grace became an hour.
+#[test]
+fn the_end_of_the_grace_is_not_slept_through() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut standing = Standing::new(start);
+    assert_eq!(standing.due(at(3600), GRACE), at(3600));
+    standing.judge(Err(ocsp_unavailable().into()), Depth::Full, at(100), GRACE);
+    assert_eq!(standing.due(at(3700), GRACE), at(900));
+    assert_eq!(standing.due(at(140), GRACE), at(140));
+    standing.judge(Ok(()), Depth::Full, at(140), GRACE);
+    assert_eq!(standing.due(at(3740), GRACE), at(3740));
+}
+
 /// A clock that was set back ended all sessions at once.
 #[test]
 fn a_clock_that_was_set_back_has_the_grace() {
