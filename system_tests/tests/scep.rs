@@ -85,6 +85,15 @@ fn a_live_session_of_somebody_else_ends_with_an_alarm() {
     assert_eq!(line.level(), Some("ERROR"), "{line}");
 }
 
+#[test]
+fn a_recheck_that_comes_late_is_said_at_the_start() {
+    for (seconds, said) in [("60", false), ("61", true)] {
+        let listener = Listener::with(&Site::new(), &[("SWL_RECHECK_SECONDS", seconds)]);
+        let lines = listener.log().find(&["recheck_seconds is above 60"]);
+        assert_eq!(!lines.is_empty(), said, "{seconds}");
+    }
+}
+
 /// Whatever says nothing about the certificate lets nobody in.
 #[test]
 fn what_is_no_verdict_is_no_permission() {
