@@ -1,4 +1,5 @@
-//! What the rules depend on and changes while the listener runs: lists and CRLs, read again when asked and when they change.
+//! What the rules depend on and changes while the listener runs: lists, CRLs and the SCEP server's CA, read again when asked
+//! and when they change.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,12 +15,13 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    AT_ONCE, Policy, ScepVerifier,
+    AT_ONCE, Policy, ScepCaError, ScepVerifier,
     chain::Authorities,
     crl::{CrlHandle, CrlKeeper, CrlSetup},
     fetch::{FetchError, Fetcher},
     lists::{ListFiles, ListProblem, Lists},
     ocsp::OcspVerifier,
+    scep_ca::ScepCa,
 };
 use crate::config::PolicyConfig;
 
@@ -36,8 +38,8 @@ pub enum PolicyError {
     #[error(transparent)]
     List(#[from] ListProblem),
     /// The CA of the SCEP server.
-    #[error("scep_ca_path: {0}")]
-    ScepCa(#[from] common::tls::LoadError),
+    #[error(transparent)]
+    ScepCa(#[from] ScepCaError),
 }
 
 /// Keeps the rules up to date. Both tasks belong to the control plane.
@@ -45,6 +47,7 @@ pub struct Keeper {
     files: ListFiles,
     lists: watch::Sender<Arc<Lists>>,
     crl: Option<CrlHandle>,
+    scep_ca: Option<ScepCa>,
     authorities: watch::Receiver<Arc<Authorities>>,
     reloads: Reloads,
 }
@@ -100,13 +103,12 @@ pub async fn start(
     };
     let ocsp = config.ocsp.is_on();
     let ocsp = ocsp.then(|| OcspVerifier::new(config.ocsp, fetcher.clone(), supported));
-    let scep = match config.scep {
-        Some(scep) => {
-            let ca = scep.ca_path.as_deref().map(common::tls::load_certificates);
-            let fetcher = Fetcher::new(ca.transpose()?.as_deref())?;
-            Some(ScepVerifier::new(scep.url, fetcher))
-        }
-        None => None,
+    let scep = config.scep.as_ref();
+    let scep = scep.map(|scep| ScepVerifier::new(scep.url.clone(), fetcher));
+    let ca_path = config.scep.and_then(|scep| scep.ca_path);
+    let scep_ca = match (ca_path, &scep) {
+        (Some(path), Some(scep)) => Some(ScepCa::start(path, scep).await?),
+        _ => None,
     };
     let policy = Policy {
         rules: config.rules,
@@ -122,6 +124,7 @@ pub async fn start(
         files,
         lists,
         crl: crl.clone(),
+        scep_ca,
         authorities,
         reloads,
     };
@@ -169,6 +172,12 @@ impl Keeper {
             *current = lists;
             other
         });
+        let mut problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        if let Some(scep_ca) = &mut self.scep_ca
+            && let Err(error) = scep_ca.reload().await
+        {
+            problems.push(error.to_string());
+        }
         if problems.is_empty() {
             self.reloads.succeeded();
             if changed || cause == Cause::Asked {
@@ -176,13 +185,12 @@ impl Keeper {
             }
             return;
         }
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let error = problems.join("; ");
         match self.reloads.failed(cause, &error) {
             true => {
-                error!(%error, "a list was not read again, its last good contents stay in force")
+                error!(%error, "a file was not read again, its last good contents stay in force")
             }
-            false => debug!(%error, "a list was not read again: it may not be complete yet"),
+            false => debug!(%error, "a file was not read again: it may not be complete yet"),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod lists;
 mod live;
 pub mod ocsp;
 mod scep;
+mod scep_ca;
 pub mod signature;
 
 use std::{sync::Arc, time::SystemTime};
@@ -34,6 +35,7 @@ pub use self::{
     file::FileError,
     keeper::{Keeper, PolicyError, Started, start},
     scep::{ScepError, ScepUrl, ScepVerifier},
+    scep_ca::ScepCaError,
 };
 use crate::{
     config::RulesConfig,

@@ -10,6 +10,7 @@ use pem::{EncodeConfig, LineEnding, Pem};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::fetch::{FetchError, Fetcher, Limits};
 
@@ -83,10 +84,10 @@ struct Vouched {
     uid: String,
 }
 
-/// Asks one SCEP server, with one client.
+/// Asks one SCEP server.
 #[derive(Debug)]
 pub struct ScepVerifier {
-    fetcher: Fetcher,
+    fetcher: watch::Sender<Fetcher>,
     url: Url,
 }
 
@@ -94,9 +95,14 @@ impl ScepVerifier {
     /// A verifier that asks through `fetcher`.
     pub fn new(url: ScepUrl, fetcher: Fetcher) -> Self {
         Self {
-            fetcher,
+            fetcher: watch::Sender::new(fetcher),
             url: url.0,
         }
+    }
+
+    /// What it asks through, to be replaced.
+    pub(super) fn fetcher(&self) -> watch::Sender<Fetcher> {
+        self.fetcher.clone()
     }
 
     /// Whether the server vouches for this leaf (DER) under this UID.
@@ -104,11 +110,11 @@ impl ScepVerifier {
     /// # Errors
     /// [`ScepError`].
     pub async fn verify(&self, leaf: &[u8], uid: &Uid) -> Result<(), ScepError> {
-        let request = self
-            .fetcher
+        let fetcher = self.fetcher.borrow().clone();
+        let request = fetcher
             .get(self.url.clone())
             .header(HEADER, percent_encode(&pem(leaf)));
-        let answer = self.fetcher.send(request, Limits::short(MAX_BODY)).await?;
+        let answer = fetcher.send(request, Limits::short(MAX_BODY)).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),

@@ -1,12 +1,21 @@
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
 
-use rustls::RootCertStore;
-use tokio::time::timeout;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, pki_types::PrivateKeyDer};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::{
-    config::{CertIdHash, CrlConfig, ListsConfig, NonceUse, OcspConfig, OcspScope, RulesConfig},
+    config::{
+        CertIdHash, CrlConfig, ListsConfig, NonceUse, OcspConfig, OcspScope, RulesConfig,
+        ScepConfig,
+    },
     identity::UidSource,
     policy::crl::CrlScope,
 };
@@ -80,4 +89,100 @@ async fn lists_do_not_wait_for_crls() {
         asked.notify_one();
         timeout(PATIENCE, seen.changed()).await.unwrap().unwrap();
     }
+}
+
+/// An https server with its own CA, which vouches for `plant-7`.
+struct Scep {
+    ca: String,
+    address: SocketAddr,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Scep {
+    async fn start() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let chain = vec![params.signed_by(&key, &ca).unwrap().der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(TlsPolicy::default().provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Arc::new(config);
+        let serving = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (client, config) = (client.into_std().unwrap(), config.clone());
+                // A client that does not trust us leaves.
+                let _ = task::spawn_blocking(move || vouch(client, config)).await;
+            }
+        });
+        Self {
+            ca: ca.pem(),
+            address,
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
+}
+
+fn vouch(mut client: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
+    client.set_nonblocking(false)?;
+    let mut tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
+    let mut tls = rustls::Stream::new(&mut tls, &mut client);
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        tls.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let body = r#"{"uid": "plant-7"}"#;
+    let length = body.len();
+    write!(
+        tls,
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+/// A new CA of the SCEP server needed a restart, and until then nobody came in.
+#[tokio::test]
+async fn the_ca_of_the_scep_server_is_read_again() {
+    let (server, other) = (Scep::start().await, Scep::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scep-ca.crt");
+    fs::write(&path, &other.ca).unwrap();
+    let config = PolicyConfig {
+        scep: Some(ScepConfig {
+            url: format!("https://{}/verify", server.address)
+                .parse()
+                .unwrap(),
+            ca_path: Some(path.clone()),
+        }),
+        ..config(ListsConfig::default())
+    };
+    assert_eq!(config.files(), [path.as_path()]);
+    let Started {
+        policy, mut keeper, ..
+    } = started(config).await.unwrap();
+    let uid = "plant-7".parse().unwrap();
+    let scep = policy.scep.unwrap();
+    let vouches = async || scep.verify(b"", &uid).await.is_ok();
+    assert!(!vouches().await, "another CA");
+    fs::write(&path, &server.ca).unwrap();
+    keeper.reload(Cause::Changed).await;
+    assert!(vouches().await);
+    for bad in ["", "garbage"] {
+        fs::write(&path, bad).unwrap();
+        keeper.reload(Cause::Asked).await;
+        assert!(vouches().await, "what was good stays in force");
+    }
+    fs::write(&path, &other.ca).unwrap();
+    keeper.reload(Cause::Changed).await;
+    assert!(!vouches().await);
 }
