@@ -14,6 +14,7 @@ mod keeper;
 pub mod lists;
 mod live;
 pub mod ocsp;
+mod revocation_text;
 mod scep;
 mod scep_ca;
 pub mod signature;

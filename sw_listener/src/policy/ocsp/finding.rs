@@ -3,8 +3,9 @@
 use std::{fmt, time::SystemTime};
 
 use thiserror::Error;
-use time::OffsetDateTime;
 use x509_parser::x509::ReasonCode;
+
+use crate::policy::revocation_text;
 
 /// Which certificate of a path a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,26 +128,8 @@ impl OcspFinding {
 }
 
 fn revoked(whose: &Whose, when: SystemTime, reason: Option<ReasonCode>, by: &str) -> String {
-    let (date, words) = (date(when), words(reason));
-    format!("{whose} revoked on {date}{words} ({by}): ask the operator for a new one")
-}
-
-/// `YYYY-MM-DD`, UTC.
-fn date(time: SystemTime) -> String {
-    OffsetDateTime::from(time).date().to_string()
-}
-
-fn words(reason: Option<ReasonCode>) -> &'static str {
-    match reason {
-        Some(ReasonCode::KeyCompromise) => ", its key was compromised",
-        Some(ReasonCode::CACompromise | ReasonCode::AACompromise) => ", its CA was compromised",
-        Some(ReasonCode::AffiliationChanged) => ", its holder's affiliation has changed",
-        Some(ReasonCode::Superseded) => ", it was superseded",
-        Some(ReasonCode::CessationOfOperation) => ", it is no longer needed",
-        Some(ReasonCode::CertificateHold) => ", it is on hold",
-        Some(ReasonCode::PrivilegeWithdrawn) => ", its privilege was withdrawn",
-        _ => "",
-    }
+    let reason = reason.unwrap_or(ReasonCode::Unspecified);
+    revocation_text::revoked(&whose.to_string(), when, reason, by)
 }
 
 #[cfg(test)]
@@ -171,7 +154,7 @@ mod tests {
         let text = revoked(intermediate, Some(ReasonCode::KeyCompromise)).to_string();
         assert!(
             text.starts_with(
-                r#"intermediate certificate "CN=Plant\nCA" revoked on 2026-11-03, its key was compromised (OCSP"#
+                r#"intermediate certificate "CN=Plant\nCA" revoked on 2026-11-03, key compromised (OCSP"#
             ),
             "{text}"
         );

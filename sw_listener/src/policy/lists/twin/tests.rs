@@ -75,7 +75,13 @@ fn passes(ca: &CertificateDer<'static>, leaf: &CertificateDer<'_>) -> bool {
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone()).unwrap();
     let supported = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
-    chain::verify(&supported, &roots, &[leaf.clone()], SystemTime::now()).is_ok()
+    chain::verify(
+        &supported,
+        &roots,
+        std::slice::from_ref(leaf),
+        SystemTime::now(),
+    )
+    .is_ok()
 }
 
 /// The lists that allow or deny this certificate by its fingerprint.
