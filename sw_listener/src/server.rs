@@ -223,7 +223,10 @@ impl Server {
     /// Reports what ends soon: our own files, and the certificates of live sessions.
     fn watch_expiry(&mut self, reloads: watch::Receiver<()>, crl: Option<CrlHandle>) {
         let watch = Watch::new(self.config.expiry_warning_days);
-        let mut items = CertificateItems::new(self.config.files.clone());
+        let scep = self.config.policy.scep.as_ref();
+        let scep_ca = scep.and_then(|scep| scep.ca_path.clone());
+        let items = CertificateItems::new(self.config.files.clone());
+        let mut items = items.with_cas(scep_ca);
         let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
         self.tasks.spawn(async move {
             let look = || {

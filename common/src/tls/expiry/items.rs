@@ -1,6 +1,6 @@
 //! The dates in the certificate files of a daemon.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Item, Kind};
 use crate::tls::{CertificateFiles, files::load_facts};
@@ -12,6 +12,8 @@ pub struct CertificateItems {
     files: CertificateFiles,
     chain: Vec<Item>,
     ca: Vec<Item>,
+    /// Further files of CAs.
+    others: Vec<(PathBuf, Vec<Item>)>,
 }
 
 impl CertificateItems {
@@ -21,10 +23,18 @@ impl CertificateItems {
             files,
             chain: Vec::new(),
             ca: Vec::new(),
+            others: Vec::new(),
         }
     }
 
-    /// Reads the files again: own certificate, intermediates, CAs.
+    /// With these files of CAs too.
+    #[must_use]
+    pub fn with_cas(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.others = files.into_iter().map(|file| (file, Vec::new())).collect();
+        self
+    }
+
+    /// Reads the files again: own certificate, intermediates, CAs, further CAs.
     pub fn refresh(&mut self) -> Vec<Item> {
         let link = |index| match index {
             0 => Kind::Leaf,
@@ -36,7 +46,14 @@ impl CertificateItems {
         if let Some(items) = read(&self.files.ca, |_| Kind::Ca) {
             self.ca = items;
         }
-        [self.chain.as_slice(), &self.ca].concat()
+        for (file, items) in &mut self.others {
+            if let Some(new) = read(file, |_| Kind::Ca) {
+                *items = new;
+            }
+        }
+        let others = self.others.iter().map(|(_, items)| items.as_slice());
+        let own = [self.chain.as_slice(), &self.ca];
+        own.into_iter().chain(others).flatten().cloned().collect()
     }
 }
 

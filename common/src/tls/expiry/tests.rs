@@ -121,6 +121,22 @@ fn a_file_that_is_broken_for_now_keeps_its_dates() {
     assert_eq!(items.refresh(), read);
 }
 
+#[test]
+fn further_cas_have_their_dates_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("scep-ca.crt");
+    std::fs::write(&other, pem("scep", NOW)).unwrap();
+    let items = CertificateItems::new(files(folder.path()));
+    let mut items = items.with_cas([other.clone()]);
+    let read = items.refresh();
+    let [item] = read.as_slice() else {
+        panic!("{read:?}")
+    };
+    assert_eq!((item.kind, &item.file), (Kind::Ca, &other));
+    std::fs::write(&other, "").unwrap();
+    assert_eq!(items.refresh(), read);
+}
+
 #[tokio::test]
 async fn a_reload_is_followed_by_a_look() {
     let reloads = channel::Sender::new(());
