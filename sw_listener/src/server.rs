@@ -12,7 +12,7 @@ use common::{
     systemd,
     tls::{
         KeyPermissions, Occasion, Role,
-        expiry::{Item, Watch},
+        expiry::{Item, Watch, of_cas},
         log_findings,
     },
     wire::close::CloseCode,
@@ -223,6 +223,8 @@ impl Server {
     /// Reports what ends soon: our own certificates, and those of live sessions.
     fn watch_expiry(&mut self, own: watch::Receiver<Vec<Item>>, crl: Option<CrlHandle>) {
         let watch = Watch::new(self.config.expiry_warning_days);
+        let scep = self.config.policy.scep.as_ref();
+        let scep_ca = scep.and_then(|scep| scep.ca_path.clone());
         let (registry, expiring) = (self.registry.clone(), self.expiring.clone());
         self.tasks.spawn(async move {
             let look = || {
@@ -230,6 +232,7 @@ impl Server {
                 live.iter().for_each(|live| expiring.warn(&live.identity));
                 let mut items = own.borrow().clone();
                 items.extend(crl.iter().flat_map(CrlHandle::ends));
+                items.extend(scep_ca.iter().flat_map(|file| of_cas(file)));
                 items
             };
             watch.run(look, own.clone()).await;

@@ -69,6 +69,31 @@ fn only_the_right_uid_gives_a_session() {
     assert_eq!(checked.verdict(), None);
 }
 
+/// At a handshake it was an ERROR, on a live session a WARN.
+#[test]
+fn a_live_session_of_somebody_else_ends_with_an_alarm() {
+    let site = Site::new();
+    let scep = Scep::new(Scep::vouches(UID));
+    let settings = [("SWL_SCEP_URL", &*scep.url()), ("SWL_RECHECK_SECONDS", "5")];
+    let mut listener = Listener::with(&site, &settings);
+    listener.allow("scep_other_uid");
+    let mut peer = Peer::connect(&site, Some(site.ca.client(UID)), listener.quic);
+    peer.hello().expect("a welcome");
+    scep.behave(Scep::vouches("device2"));
+    assert_eq!(peer.close_code(), POLICY_DENIED);
+    let line = listener.wait_log(&["the session is closed", "device2"]);
+    assert_eq!(line.level(), Some("ERROR"), "{line}");
+}
+
+#[test]
+fn a_recheck_that_comes_late_is_said_at_the_start() {
+    for (seconds, said) in [("60", false), ("61", true)] {
+        let listener = Listener::with(&Site::new(), &[("SWL_RECHECK_SECONDS", seconds)]);
+        let lines = listener.log().find(&["recheck_seconds is above 60"]);
+        assert_eq!(!lines.is_empty(), said, "{seconds}");
+    }
+}
+
 /// Whatever says nothing about the certificate lets nobody in.
 #[test]
 fn what_is_no_verdict_is_no_permission() {

@@ -19,7 +19,7 @@ pub(super) fn recognise(der: &[u8]) -> Piece {
         return Piece::Certificate(der.to_vec().into());
     }
     if CertificateRevocationList::from_der(der).is_ok() {
-        return Piece::Crl(der.to_vec().into());
+        return Piece::Crl;
     }
     if let Some(key) = private_key(der) {
         return Piece::Key(key);

@@ -9,7 +9,7 @@ use std::{
 
 use rustls::{
     RootCertStore,
-    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer},
 };
 use tracing::{error, warn};
 
@@ -165,7 +165,7 @@ impl CertificateFiles {
         }
         let keys = pieces.into_iter().filter_map(|piece| match piece {
             Piece::Key(key) => Some(key),
-            Piece::Certificate(_) | Piece::Crl(_) | Piece::Other(_) => None,
+            Piece::Certificate(_) | Piece::Crl | Piece::Other(_) => None,
         });
         Ok(Some(keys.collect()))
     }
@@ -243,28 +243,20 @@ impl CertificateFiles {
     }
 }
 
-/// Reads a file of revocation lists: PEM, several of them, or DER.
-///
-/// # Errors
-/// [`LoadError`] names the file and what to do.
-pub fn load_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, LoadError> {
-    let (pieces, _) = read(path)?;
-    if !pieces.iter().any(|piece| matches!(piece, Piece::Crl(_))) {
-        return Err(LoadError::missing(path.to_owned(), Wanted::Crl, &pieces));
-    }
-    let crls = pieces.into_iter().filter_map(|piece| match piece {
-        Piece::Crl(crl) => Some(crl),
-        Piece::Certificate(_) | Piece::Key(_) | Piece::Other(_) => None,
-    });
-    Ok(crls.collect())
-}
-
 /// Reads certificates alone, as CAs of a server.
 ///
 /// # Errors
 /// [`LoadError`] names the file and what to do.
 pub fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     read_certificates(path, Wanted::Ca).map(|certificates| certificates.der)
+}
+
+/// What the certificates of a file say, whatever they are fit for.
+///
+/// # Errors
+/// [`LoadError`] names the file and what to do.
+pub(super) fn load_facts(path: &Path) -> Result<Vec<CertificateFacts>, LoadError> {
+    read_certificates(path, Wanted::Ca).map(|certificates| certificates.facts)
 }
 
 /// Keeps an error for later, and goes on with nothing in its place.

@@ -11,8 +11,6 @@ pub enum Wanted {
     Ca,
     /// A private key.
     Key,
-    /// A revocation list.
-    Crl,
 }
 
 impl fmt::Display for Wanted {
@@ -20,7 +18,6 @@ impl fmt::Display for Wanted {
         f.write_str(match self {
             Self::Certificate | Self::Ca => "certificate",
             Self::Key => "private key",
-            Self::Crl => "revocation list",
         })
     }
 }

@@ -30,7 +30,7 @@ pub use self::{
     config::{TlsError, client_config, server_config},
     error::{LoadError, LoadErrors},
     facts::{CertificateFacts, FactsError, KeyFacts, Purposes, SignatureFacts},
-    files::{CertificateFiles, Credentials, Loaded, load_certificates, load_crls, log_findings},
+    files::{CertificateFiles, Credentials, Loaded, load_certificates, log_findings},
     found::Wanted,
     name::ListenerName,
     pem::PemError,

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_pemfile::Item;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ use super::{der, found::Found};
 #[derive(Debug)]
 pub(super) enum Piece {
     Certificate(CertificateDer<'static>),
-    Crl(CertificateRevocationListDer<'static>),
+    Crl,
     Key(PrivateKeyDer<'static>),
     Other(Found),
 }
@@ -34,7 +34,7 @@ impl Piece {
     pub(super) fn found(&self) -> Found {
         match self {
             Self::Certificate(_) => Found::Certificate,
-            Self::Crl(_) => Found::Crl,
+            Self::Crl => Found::Crl,
             Self::Key(_) => Found::PrivateKey,
             Self::Other(found) => found.clone(),
         }
@@ -114,7 +114,7 @@ fn piece(item: Item) -> Piece {
         |key: PrivateKeyDer<'static>| Piece::Key(der::private_key(key.secret_der()).unwrap_or(key));
     match item {
         Item::X509Certificate(certificate) => Piece::Certificate(certificate),
-        Item::Crl(crl) => Piece::Crl(crl),
+        Item::Crl(_) => Piece::Crl,
         Item::Pkcs1Key(pkcs1) => key(pkcs1.into()),
         Item::Pkcs8Key(pkcs8) => key(pkcs8.into()),
         Item::Sec1Key(sec1) => key(sec1.into()),

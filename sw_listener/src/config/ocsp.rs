@@ -132,10 +132,17 @@ impl FromStr for OcspUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse::<Url>() {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self(url)),
-            _ => Err(format!("must be an http or https address, not {text:?}")),
+        let url: Url = text
+            .parse()
+            .map_err(|error| format!("must be an http or https address: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("must be an http or https address".to_owned());
         }
+        // The address stands in logs.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not contain a user name or password".to_owned());
+        }
+        Ok(Self(url))
     }
 }
 
@@ -177,6 +184,8 @@ mod tests {
         for (key, value) in [
             ("ocsp", "on"),
             ("ocsp_url", "ldap://ocsp.example/"),
+            ("ocsp_url", "http://a:secret@ocsp.example/"),
+            ("ocsp_url", "http://secret@ocsp.example/"),
             ("ocsp_nonce", "maybe"),
             ("ocsp_cert_id_hash", "md5"),
             ("ocsp_max_age_seconds", "0"),
@@ -184,6 +193,7 @@ mod tests {
         ] {
             let problem = read(&[("ocsp", "leaf"), (key, value)]).unwrap_err();
             assert!(problem.contains(key), "{problem}");
+            assert!(!problem.contains("secret"), "{problem}");
         }
     }
 }

@@ -57,7 +57,9 @@ impl PolicyConfig {
     pub fn files(&self) -> Vec<PathBuf> {
         let lists = [&self.lists.allow_path, &self.lists.deny_path];
         let lists = lists.into_iter().flatten();
-        lists.chain(&self.crl.paths).cloned().collect()
+        let scep_ca = self.scep.iter().flat_map(|scep| &scep.ca_path);
+        let files = lists.chain(&self.crl.paths).chain(scep_ca);
+        files.cloned().collect()
     }
 }
 

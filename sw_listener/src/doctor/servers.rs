@@ -7,7 +7,7 @@ use reqwest::{StatusCode, Url};
 
 use crate::{
     config::{OcspConfig, PolicyConfig, ScepConfig},
-    policy::fetch::Fetcher,
+    policy::fetch::{Fetcher, Limits},
 };
 
 /// Longest answer that is read, in bytes.
@@ -65,7 +65,9 @@ async fn ask(url: Url, ca: Option<&Path>) -> Asked {
     let ca = ca.map(load_certificates).transpose();
     let ca = ca.map_err(|error| error.to_string())?;
     let fetcher = Fetcher::new(ca.as_deref()).map_err(|error| error.to_string())?;
-    let answer = fetcher.send(fetcher.get(url), MAX_BODY).await;
+    let answer = fetcher
+        .send(fetcher.get(url), Limits::short(MAX_BODY))
+        .await;
     answer
         .map(|answer| answer.status)
         .map_err(|error| error.to_string())

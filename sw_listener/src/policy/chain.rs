@@ -9,10 +9,9 @@ use rustls::{
 };
 use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
-use x509_parser::{
-    asn1_rs::{Header, Tag, ToDer},
-    prelude::{FromDer, X509Certificate},
-};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::der;
 
 /// Whom we trust to vouch for connectors.
 #[derive(Debug, Clone)]
@@ -134,9 +133,11 @@ fn links(path: &VerifiedPath<'_>) -> Option<Path> {
         .map(|c| issuer(c))
         .collect::<Option<_>>()?;
     let anchor = path.anchor();
+    // Trust anchors are kept without their SEQUENCE.
+    let sequence = |contents: &[u8]| der::element(der::SEQUENCE, &[contents]);
     issuers.push(Issuer {
-        name: sequence(&anchor.subject)?,
-        spki: sequence(&anchor.subject_public_key_info)?,
+        name: sequence(&anchor.subject),
+        spki: sequence(&anchor.subject_public_key_info),
     });
     let links = certificates.into_iter().zip(issuers);
     let links = links.map(|(certificate, issuer)| Link {
@@ -159,14 +160,6 @@ pub(crate) fn issuer(certificate: &[u8]) -> Option<Issuer> {
         name: parsed.subject().as_raw().to_vec(),
         spki: parsed.public_key().raw.to_vec(),
     })
-}
-
-/// Puts the contents back into their SEQUENCE: trust anchors are kept without.
-fn sequence(contents: &[u8]) -> Option<Vec<u8>> {
-    let header = Header::new_simple(Tag::Sequence).with_length(contents.len().into());
-    let mut der = header.to_der_vec().ok()?;
-    der.extend_from_slice(contents);
-    Some(der)
 }
 
 #[cfg(test)]

@@ -13,10 +13,23 @@ pub(super) struct Findings {
     pub(super) scep: Result<(), ScepError>,
 }
 
+/// What the servers have said.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) ocsp: Result<(), OcspFinding>,
+    pub(super) scep: Result<(), ScepError>,
+}
+
 impl Findings {
     /// Whether there is no need to ask anybody else.
     pub(super) fn are_final(&self) -> bool {
         self.lists.is_err() || self.crl.as_ref().is_err_and(CrlFinding::is_definite)
+    }
+
+    /// Adds what the servers have said.
+    pub(super) fn add(&mut self, answers: Answers) {
+        self.ocsp = answers.ocsp;
+        self.scep = answers.scep;
     }
 }
 
@@ -88,6 +101,15 @@ impl Standing {
         self.told.is_some()
     }
 
+    /// When to check again, if `next` is when it would be anyway: while a check cannot be made, at the end of the grace at
+    /// the latest.
+    pub(super) fn due(&self, next: Instant, grace: Duration) -> Instant {
+        match self.is_troubled() {
+            true => next.min(self.good + grace),
+            false => next,
+        }
+    }
+
     /// A verdict ends the session at once; a check that cannot be made does after `grace`.
     pub(super) fn judge(
         &mut self,
@@ -104,7 +126,7 @@ impl Standing {
             }
             Err(denial) => denial,
         };
-        if denial.is_definite() || now.saturating_duration_since(self.good) >= grace {
+        if denial.ends_live() || now.saturating_duration_since(self.good) >= grace {
             return Sentence::Close(denial);
         }
         let code = denial.code();

@@ -52,6 +52,12 @@ impl Denial {
         }
     }
 
+    /// Whether it ends a live session at once. One whose certificate was valid before and is "not valid yet" now has a
+    /// listener whose clock was set back.
+    pub fn ends_live(&self) -> bool {
+        self.is_definite() && !matches!(self, Self::Chain(ChainError::NotYetValid))
+    }
+
     /// Whether somebody should be woken: a server that must be trusted vouches for another than it was asked about.
     pub fn is_alarming(&self) -> bool {
         matches!(self, Self::Scep(ScepError::OtherUid(_)))
@@ -72,17 +78,17 @@ impl Denial {
 
     /// The same in words. Files, addresses and troubles of the listener are no business of its peers.
     pub fn told(&self) -> String {
-        let private = self.is_alarming() || !self.is_definite();
         if matches!(self, Self::List(ListFinding::Denied { .. })) {
             return "the listener's operator has denied this certificate: ask them".to_owned();
         }
-        match (private, self) {
-            (true, _) => self.close_code().text().to_owned(),
-            (false, Self::Ocsp(finding)) => finding.told(),
-            (
-                false,
-                Self::Identity(_) | Self::Chain(_) | Self::List(_) | Self::Crl(_) | Self::Scep(_),
-            ) => self.to_string(),
+        if let Self::Ocsp(finding) = self
+            && let Some(told) = finding.told()
+        {
+            return told;
+        }
+        match self.is_alarming() || !self.is_definite() {
+            true => self.close_code().text().to_owned(),
+            false => self.to_string(),
         }
     }
 }

@@ -1,24 +1,32 @@
-//! What the rules depend on and changes while the listener runs: lists and CRLs, read again when asked and when they change.
+//! What the rules depend on and changes while the listener runs: lists, CRLs and the SCEP server's CA, read again when asked
+//! and when they change.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use common::{
     reload::{Cause, Reloads},
     tls::TlsPolicy,
 };
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, watch};
-use tracing::{debug, error, info};
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    task,
+};
+use tracing::{debug, error, info, warn};
 
 use super::{
-    AT_ONCE, Policy, ScepVerifier,
+    AT_ONCE, Policy, ScepCaError, ScepVerifier,
     chain::Authorities,
     crl::{CrlHandle, CrlKeeper, CrlSetup},
     fetch::{FetchError, Fetcher},
     lists::{ListFiles, ListProblem, Lists},
     ocsp::OcspVerifier,
+    scep_ca::ScepCa,
 };
 use crate::config::PolicyConfig;
+
+/// A revocation ends live sessions within this time, unless the settings say otherwise.
+const PROMISED: Duration = Duration::from_secs(60);
 
 /// Why the rules cannot be put into force.
 #[derive(Debug, Error)]
@@ -30,8 +38,8 @@ pub enum PolicyError {
     #[error(transparent)]
     List(#[from] ListProblem),
     /// The CA of the SCEP server.
-    #[error("scep_ca_path: {0}")]
-    ScepCa(#[from] common::tls::LoadError),
+    #[error(transparent)]
+    ScepCa(#[from] ScepCaError),
 }
 
 /// Keeps the rules up to date. Both tasks belong to the control plane.
@@ -39,6 +47,7 @@ pub struct Keeper {
     files: ListFiles,
     lists: watch::Sender<Arc<Lists>>,
     crl: Option<CrlHandle>,
+    scep_ca: Option<ScepCa>,
     authorities: watch::Receiver<Arc<Authorities>>,
     reloads: Reloads,
 }
@@ -65,6 +74,13 @@ pub async fn start(
     tls: &TlsPolicy,
     authorities: watch::Receiver<Arc<Authorities>>,
 ) -> Result<Started, PolicyError> {
+    if config.rules.recheck > PROMISED {
+        let recheck = config.rules.recheck;
+        warn!(
+            ?recheck,
+            "recheck_seconds is above 60: a revocation that a server knows of may take as long to end a session"
+        );
+    }
     let supported = tls.provider().signature_verification_algorithms;
     let fetcher = Fetcher::new(None)?;
     // Before they are read, so that no change is missed.
@@ -87,13 +103,12 @@ pub async fn start(
     };
     let ocsp = config.ocsp.is_on();
     let ocsp = ocsp.then(|| OcspVerifier::new(config.ocsp, fetcher.clone(), supported));
-    let scep = match config.scep {
-        Some(scep) => {
-            let ca = scep.ca_path.as_deref().map(common::tls::load_certificates);
-            let fetcher = Fetcher::new(ca.transpose()?.as_deref())?;
-            Some(ScepVerifier::new(scep.url, fetcher))
-        }
-        None => None,
+    let scep = config.scep.as_ref();
+    let scep = scep.map(|scep| ScepVerifier::new(scep.url.clone(), fetcher));
+    let ca_path = config.scep.and_then(|scep| scep.ca_path);
+    let scep_ca = match (ca_path, &scep) {
+        (Some(path), Some(scep)) => Some(ScepCa::start(path, scep).await?),
+        _ => None,
     };
     let policy = Policy {
         rules: config.rules,
@@ -109,6 +124,7 @@ pub async fn start(
         files,
         lists,
         crl: crl.clone(),
+        scep_ca,
         authorities,
         reloads,
     };
@@ -131,21 +147,36 @@ impl Keeper {
         loop {
             tokio::select! {
                 cause = self.reloads.next() => self.reload(cause).await,
-                Ok(()) = self.authorities.changed() => self.tell_authorities().await,
+                Ok(()) = self.authorities.changed() => self.tell_authorities(),
             }
         }
     }
 
     /// A bad file leaves what it held in force. The keeper of the CRLs speaks of its own files.
     async fn reload(&mut self, cause: Cause) {
-        let (lists, problems) = self.files.reload();
+        if let Some(crl) = &self.crl {
+            crl.reload();
+        }
+        let mut files = self.files.clone();
+        let reading = task::spawn_blocking(move || {
+            let read = files.reload(cause);
+            (files, read)
+        });
+        // It does not panic, and is given up with the process.
+        let Ok((files, (lists, problems))) = reading.await else {
+            return;
+        };
+        self.files = files;
         let changed = self.lists.send_if_modified(|current| {
             let other = **current != *lists;
             *current = lists;
             other
         });
-        if let Some(crl) = &self.crl {
-            crl.reload().await;
+        let mut problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        if let Some(scep_ca) = &mut self.scep_ca
+            && let Err(error) = scep_ca.reload().await
+        {
+            problems.push(error.to_string());
         }
         if problems.is_empty() {
             self.reloads.succeeded();
@@ -154,20 +185,22 @@ impl Keeper {
             }
             return;
         }
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let error = problems.join("; ");
         match self.reloads.failed(cause, &error) {
             true => {
-                error!(%error, "a list was not read again, its last good contents stay in force")
+                error!(%error, "a file was not read again, its last good contents stay in force")
             }
-            false => debug!(%error, "a list was not read again: it may not be complete yet"),
+            false => debug!(%error, "a file was not read again: it may not be complete yet"),
         }
     }
 
-    async fn tell_authorities(&mut self) {
+    fn tell_authorities(&mut self) {
         let certificates = self.authorities.borrow_and_update().certificates.clone();
         if let Some(crl) = &self.crl {
-            crl.set_authorities(certificates).await;
+            crl.set_authorities(certificates);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

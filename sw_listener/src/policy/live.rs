@@ -1,18 +1,23 @@
 //! Live sessions: their certificates are examined again, on time and when something has changed.
 
-use std::{future::pending, pin::pin, sync::Arc, time::Instant};
+use std::{future::pending, pin::Pin, sync::Arc, time::Instant};
 
 use common::session::Session;
-use tokio::{sync::watch, time::sleep};
+use rustls::pki_types::CertificateDer;
+use tokio::{sync::watch, time::sleep_until};
 use tracing::{info, warn};
 
 use super::{
-    Denial, LIVE_OCSP_AGE, Policy,
+    Denial, Known, Policy,
     chain::Authorities,
     crl::{CrlHandle, CrlSnapshot},
-    decision::{Depth, Sentence, Standing},
+    decision::{Answers, Depth, Sentence, Standing, decide},
     lists::Lists,
+    ocsp::OcspVerifier,
 };
+
+/// The servers are being asked.
+type Asking<'a> = Pin<Box<dyn Future<Output = Answers> + Send + 'a>>;
 
 impl Policy {
     /// Completes when the session of this peer, which has just been let in, must end.
@@ -20,18 +25,38 @@ impl Policy {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn watch(&self, session: &Session) -> Denial {
+        self.watch_certificates(|| session.peer_certificates())
+            .await
+    }
+
+    /// What is known here is looked at whenever it changes, also while the servers, or a turn to ask them, are awaited:
+    /// a denial must not wait for a server that does not answer.
+    async fn watch_certificates(&self, chain: impl Fn() -> Vec<CertificateDer<'static>>) -> Denial {
         let mut changes = Changes::of(self);
         let mut standing = Standing::new(Instant::now());
-        let mut full = pin!(self.examine_in_time(session));
+        let mut next = self.next_check();
+        // Sessions wait most of the time, and keep nothing of a check meanwhile.
+        let mut asking: Option<Asking<'_>> = None;
         loop {
-            let (depth, outcome) = tokio::select! {
-                outcome = &mut full => {
-                    full.set(self.examine_in_time(session));
-                    (Depth::Full, outcome)
+            let due = standing.due(next, self.rules.grace);
+            let (outcome, depth) = tokio::select! {
+                biased;
+                () = changes.next() => (self.look_again(&chain(), None), Depth::Local),
+                answers = answers(&mut asking) => {
+                    asking = None;
+                    (self.look_again(&chain(), Some(answers)), Depth::Full)
                 }
-                // It waits neither for servers that are being asked nor for a turn.
-                () = changes.next() => (Depth::Local, self.examine_again(session, Depth::Local).await),
+                () = sleep_until(due.into()), if asking.is_none() => match self.look(&chain()) {
+                    Ok(known) if self.has_servers() && !known.findings.are_final() => {
+                        asking = Some(Box::pin(self.ask_in_turn(known)));
+                        continue;
+                    }
+                    known => (known.and_then(|known| decide(known.findings)), Depth::Full),
+                },
             };
+            if depth == Depth::Full {
+                next = self.next_check();
+            }
             let now = Instant::now();
             let fine = outcome.is_ok() && depth == Depth::Full;
             let troubled = standing.is_troubled();
@@ -47,20 +72,29 @@ impl Policy {
         }
     }
 
-    /// The next examination that is due by time. Sessions that came together do not stay together.
-    async fn examine_in_time(&self, session: &Session) -> Result<(), Denial> {
-        let spread = 0.75 + rand::random::<f64>() / 4.0;
-        sleep(self.rules.recheck.mul_f64(spread)).await;
-        // It is never closed.
-        let _turn = self.turns.acquire().await;
-        self.examine_again(session, Depth::Full).await
+    /// What is known here now, with what the servers have said, if they were asked.
+    fn look_again(
+        &self,
+        chain: &[CertificateDer<'static>],
+        answers: Option<Answers>,
+    ) -> Result<(), Denial> {
+        let mut findings = self.look(chain)?.findings;
+        if let Some(answers) = answers {
+            findings.add(answers);
+        }
+        decide(findings)
     }
 
-    async fn examine_again(&self, session: &Session, depth: Depth) -> Result<(), Denial> {
-        let chain = session.peer_certificates();
-        // Sessions wait most of the time, and keep nothing of this meanwhile.
-        Box::pin(self.examine(&chain, depth, LIVE_OCSP_AGE)).await?;
-        Ok(())
+    async fn ask_in_turn(&self, known: Known) -> Answers {
+        // It is never closed.
+        let _turn = self.turns.acquire().await;
+        self.ask(&known, OcspVerifier::for_live).await
+    }
+
+    /// Sessions that came together do not stay together.
+    fn next_check(&self) -> Instant {
+        let spread = 0.75 + rand::random::<f64>() / 4.0;
+        Instant::now() + self.rules.recheck.mul_f64(spread)
     }
 }
 
@@ -91,6 +125,14 @@ impl Changes {
     }
 }
 
+/// What the servers say, if they are being asked.
+async fn answers(asking: &mut Option<Asking<'_>>) -> Answers {
+    match asking {
+        Some(asking) => asking.await,
+        None => pending().await,
+    }
+}
+
 async fn changed<T>(receiver: Option<&mut watch::Receiver<T>>) {
     if let Some(receiver) = receiver
         && receiver.changed().await.is_ok()
@@ -100,3 +142,6 @@ async fn changed<T>(receiver: Option<&mut watch::Receiver<T>>) {
     // There is nothing, or nobody is left who could change it.
     pending::<()>().await;
 }
+
+#[cfg(test)]
+mod tests;

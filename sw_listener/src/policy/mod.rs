@@ -7,18 +7,19 @@ pub mod chain;
 pub mod crl;
 mod decision;
 mod denial;
+mod der;
 pub mod fetch;
+mod file;
 mod keeper;
 pub mod lists;
 mod live;
 pub mod ocsp;
+mod revocation_text;
 mod scep;
+mod scep_ca;
 pub mod signature;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::CertificateDer};
 use tokio::sync::{Semaphore, watch};
@@ -26,24 +27,23 @@ use tokio::sync::{Semaphore, watch};
 use self::{
     chain::{Authorities, Path},
     crl::CrlHandle,
-    decision::{Depth, Findings, decide},
+    decision::{Answers, Findings, decide},
     lists::Lists,
-    ocsp::OcspVerifier,
+    ocsp::{Demand, OcspVerifier},
 };
 pub use self::{
     denial::Denial,
+    file::FileError,
     keeper::{Keeper, PolicyError, Started, start},
     scep::{ScepError, ScepUrl, ScepVerifier},
+    scep_ca::ScepCaError,
 };
 use crate::{
     config::RulesConfig,
     identity::{self, Identity, IdentityError},
 };
 
-/// How old what the OCSP responder said may be for a live session. With the longest time between two checks and what an
-/// answer takes it stays within a minute.
-const LIVE_OCSP_AGE: Duration = Duration::from_secs(10);
-/// Live sessions that are checked at the same time.
+/// Live sessions about which the servers are asked at the same time. Looking at what is known here takes no turn.
 const AT_ONCE: usize = 32;
 
 /// The proof that a certificate has passed every check. Only [`Policy::evaluate`] makes one, and only with one can a
@@ -66,6 +66,15 @@ impl Permit {
     }
 }
 
+/// A certificate whose holder and path are known, and what is known against it here.
+#[derive(Debug)]
+struct Known {
+    leaf: CertificateDer<'static>,
+    identity: Identity,
+    path: Path,
+    findings: Findings,
+}
+
 /// The rules in force. What changes while the listener runs comes from the [`keeper`].
 #[derive(Debug)]
 pub struct Policy {
@@ -86,28 +95,29 @@ impl Policy {
     /// # Errors
     /// The [`Denial`].
     pub async fn evaluate(&self, chain: &[CertificateDer<'static>]) -> Result<Permit, Denial> {
-        let fresh = self
-            .ocsp
-            .as_ref()
-            .map_or(Duration::ZERO, OcspVerifier::refresh);
-        let identity = self.examine(chain, Depth::Full, fresh).await?;
-        Ok(Permit { identity })
+        let mut known = self.look(chain)?;
+        if !known.findings.are_final() {
+            let answers = self.ask(&known, OcspVerifier::for_new).await;
+            known.findings.add(answers);
+        }
+        decide(known.findings)?;
+        Ok(Permit {
+            identity: known.identity,
+        })
     }
 
-    /// Asks everyone whom `depth` allows; OCSP answers may be so old.
-    async fn examine(
-        &self,
-        chain: &[CertificateDer<'static>],
-        depth: Depth,
-        ocsp_age: Duration,
-    ) -> Result<Identity, Denial> {
+    /// What is known here, without asking anybody.
+    ///
+    /// # Errors
+    /// The [`Denial`] of a certificate that has no holder or no path.
+    fn look(&self, chain: &[CertificateDer<'static>]) -> Result<Known, Denial> {
         let now = SystemTime::now();
         let leaf = chain.first().ok_or(IdentityError::Unreadable)?;
         let identity = identity::read(leaf, self.rules.uid_source)?;
         let authorities = self.authorities.borrow().clone();
         let path = chain::verify(&self.supported, &authorities.roots, chain, now)?;
-        let mut findings = Findings {
-            lists: lists::decide(&self.lists.borrow().clone(), &identity),
+        let findings = Findings {
+            lists: lists::decide(&self.lists.borrow().clone(), &identity, leaf),
             crl: self
                 .crl
                 .as_ref()
@@ -115,24 +125,35 @@ impl Policy {
             ocsp: Ok(()),
             scep: Ok(()),
         };
-        if depth == Depth::Full && !findings.are_final() {
-            (findings.ocsp, findings.scep) = tokio::join!(
-                self.ask_ocsp(&path, now, ocsp_age),
-                self.ask_scep(leaf, &identity)
-            );
-        }
-        decide(findings)?;
-        Ok(identity)
+        Ok(Known {
+            leaf: leaf.clone(),
+            identity,
+            path,
+            findings,
+        })
+    }
+
+    /// Whether there are servers to ask.
+    fn has_servers(&self) -> bool {
+        self.ocsp.is_some() || self.scep.is_some()
+    }
+
+    /// Asks the servers; `demand` is on what the OCSP responder says.
+    async fn ask(&self, known: &Known, demand: fn(&OcspVerifier) -> Demand) -> Answers {
+        let (ocsp, scep) = tokio::join!(
+            self.ask_ocsp(&known.path, demand),
+            self.ask_scep(&known.leaf, &known.identity)
+        );
+        Answers { ocsp, scep }
     }
 
     async fn ask_ocsp(
         &self,
         path: &Path,
-        now: SystemTime,
-        age: Duration,
+        demand: fn(&OcspVerifier) -> Demand,
     ) -> Result<(), ocsp::OcspFinding> {
         match &self.ocsp {
-            Some(ocsp) => ocsp.check(path, now, age).await,
+            Some(ocsp) => ocsp.check(path, SystemTime::now(), demand(ocsp)).await,
             None => Ok(()),
         }
     }

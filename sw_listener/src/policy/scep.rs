@@ -10,11 +10,14 @@ use pem::{EncodeConfig, LineEnding, Pem};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use thiserror::Error;
+use tokio::sync::watch;
 
-use super::fetch::{FetchError, Fetcher};
+use super::fetch::{FetchError, Fetcher, Limits};
 
 /// Longest answer that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+/// Longest text of the server that is shown, in characters: the length of a UID.
+const SHOWN: usize = 64;
 /// The header that carries the certificate.
 const HEADER: &str = "X-Mtls-Clientcert";
 
@@ -37,7 +40,11 @@ impl FromStr for ScepUrl {
             .parse()
             .map_err(|error| format!("must be an http or https address: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(format!("must be an http or https address, not {text:?}"));
+            return Err("must be an http or https address".to_owned());
+        }
+        // The address stands in logs.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not contain a user name or password".to_owned());
         }
         Ok(Self(url))
     }
@@ -84,10 +91,10 @@ struct Vouched {
     uid: String,
 }
 
-/// Asks one SCEP server, with one client.
+/// Asks one SCEP server.
 #[derive(Debug)]
 pub struct ScepVerifier {
-    fetcher: Fetcher,
+    fetcher: watch::Sender<Fetcher>,
     url: Url,
 }
 
@@ -95,9 +102,14 @@ impl ScepVerifier {
     /// A verifier that asks through `fetcher`.
     pub fn new(url: ScepUrl, fetcher: Fetcher) -> Self {
         Self {
-            fetcher,
+            fetcher: watch::Sender::new(fetcher),
             url: url.0,
         }
+    }
+
+    /// What it asks through, to be replaced.
+    pub(super) fn fetcher(&self) -> watch::Sender<Fetcher> {
+        self.fetcher.clone()
     }
 
     /// Whether the server vouches for this leaf (DER) under this UID.
@@ -105,23 +117,33 @@ impl ScepVerifier {
     /// # Errors
     /// [`ScepError`].
     pub async fn verify(&self, leaf: &[u8], uid: &Uid) -> Result<(), ScepError> {
-        let request = self
-            .fetcher
+        let fetcher = self.fetcher.borrow().clone();
+        let request = fetcher
             .get(self.url.clone())
             .header(HEADER, percent_encode(&pem(leaf)));
-        let answer = self.fetcher.send(request, MAX_BODY).await?;
+        let answer = fetcher.send(request, Limits::short(MAX_BODY)).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => return Err(ScepError::Refused),
             other => return Err(ScepError::Status(other)),
         }
-        let vouched: Vouched = serde_json::from_slice(&answer.body)
-            .map_err(|error| ScepError::Answer(error.to_string()))?;
-        if vouched.uid != uid.as_str() {
-            return Err(ScepError::OtherUid(vouched.uid));
-        }
-        Ok(())
+        judge(&answer.body, uid)
     }
+}
+
+/// Whether the body of a 200 vouches for this UID.
+fn judge(body: &[u8], uid: &Uid) -> Result<(), ScepError> {
+    let vouched: Vouched = serde_json::from_slice(body)
+        .map_err(|error| ScepError::Answer(shown(&error.to_string())))?;
+    if vouched.uid != uid.as_str() {
+        return Err(ScepError::OtherUid(shown(&vouched.uid)));
+    }
+    Ok(())
+}
+
+/// What the server says goes into the log once per check, and must not fill it.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 /// The certificate as PEM (RFC 7468), lines of 64 characters.
@@ -138,4 +160,47 @@ fn percent_encode(text: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_http_and_hold_no_secret() {
+        for good in [
+            "http://127.0.0.1:3000/api/cert/verify",
+            "https://scep.example/verify?x=1",
+        ] {
+            assert!(good.parse::<ScepUrl>().is_ok(), "{good}");
+        }
+        for bad in [
+            "ldap://a:secret@scep.example/",
+            "http://a:secret@scep.example/",
+            "http://secret@scep.example/",
+            "secret",
+            "http://",
+        ] {
+            let error = bad.parse::<ScepUrl>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    /// Up to 64 KiB went into each line of the log.
+    #[test]
+    fn long_texts_are_cut() {
+        let uid = "plant-7".parse().unwrap();
+        let long = "\u{e9}".repeat(1000);
+        let other = judge(format!(r#"{{"uid": "{long}"}}"#).as_bytes(), &uid);
+        let Err(ScepError::OtherUid(text)) = other else {
+            panic!("{other:?}")
+        };
+        assert_eq!(text.chars().count(), SHOWN);
+        let twice = judge(format!(r#"{{"uid": {{"{long}": 1}}}}"#).as_bytes(), &uid);
+        let Err(ScepError::Answer(text)) = twice else {
+            panic!("{twice:?}")
+        };
+        assert!(text.chars().count() <= SHOWN, "{text}");
+        assert!(judge(br#"{"uid": "plant-7"}"#, &uid).is_ok());
+    }
 }

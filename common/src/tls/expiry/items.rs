@@ -1,7 +1,9 @@
 //! The dates of the certificates that a daemon uses.
 
+use std::path::Path;
+
 use super::{Item, Kind};
-use crate::tls::{CertificateFiles, Loaded};
+use crate::tls::{CertificateFiles, Loaded, files::load_facts};
 
 impl Loaded {
     /// What ends of it: own certificate, intermediates, CAs. It goes with what was made of the rest, so that the report is
@@ -22,4 +24,16 @@ impl Loaded {
         });
         items.collect()
     }
+}
+
+/// The CA certificates of a file that is only looked at: none while it cannot be read, which whoever uses it tells.
+pub fn of_cas(file: &Path) -> Vec<Item> {
+    let facts = load_facts(file).unwrap_or_default().into_iter();
+    let items = facts.map(|facts| Item {
+        kind: Kind::Ca,
+        file: file.to_owned(),
+        name: facts.subject,
+        not_after: facts.not_after,
+    });
+    items.collect()
 }

@@ -10,7 +10,7 @@ use std::{fmt, path::PathBuf};
 
 use time::{Duration, OffsetDateTime};
 
-pub use self::watch::Watch;
+pub use self::{items::of_cas, watch::Watch};
 
 /// What kind of thing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -132,6 +132,20 @@ fn the_dates_are_those_of_what_was_read() {
     assert_eq!(items[0].not_after, loaded.chain_facts[0].not_after);
 }
 
+#[test]
+fn further_cas_have_their_dates_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("scep-ca.crt");
+    assert_eq!(of_cas(&other), []);
+    let made = rcgen::generate_simple_self_signed(["scep".to_owned()]).unwrap();
+    std::fs::write(&other, made.cert.pem()).unwrap();
+    let read = of_cas(&other);
+    let [item] = read.as_slice() else {
+        panic!("{read:?}")
+    };
+    assert_eq!((item.kind, &item.file), (Kind::Ca, &other));
+}
+
 #[tokio::test]
 async fn a_reload_is_followed_by_a_look() {
     let reloads = channel::Sender::new(());

@@ -27,6 +27,7 @@ fn source(good: bool, error: Option<&str>) -> SourceStatus {
 fn a_list_that_is_over_or_missing_is_told() {
     let now = SystemTime::UNIX_EPOCH + 30 * DAY;
     let status = |fact, source| CrlStatus {
+        reloads: 0,
         facts: vec![fact],
         sources: vec![source],
     };

@@ -17,7 +17,10 @@ use super::{
     List,
     source::{self, SourceError},
 };
-use crate::policy::{chain::Issuer, fetch::Fetcher};
+use crate::policy::{
+    chain::Issuer,
+    fetch::{Fetcher, Limits},
+};
 
 /// Longest answer, in bytes: a million entries with serials of 8 bytes.
 const MAX_BODY: usize = 32 << 20;
@@ -27,7 +30,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 const LEAST: Duration = Duration::from_secs(5);
 /// The first wait after a failure.
 const RETRY_BASE: Duration = Duration::from_secs(5);
-/// Every wait after a failure is at most this long.
+/// Every wait after a failure is at most this long, and never longer than one after a success.
 const RETRY_CAP: Duration = Duration::from_secs(300);
 
 /// The address of a CRL, e.g. `http://127.0.0.1:3000/scep?operation=GetCRL`.
@@ -108,7 +111,9 @@ pub(super) async fn fetch(
     known: HashSet<Issuer>,
     supported: WebPkiSupportedAlgorithms,
 ) -> Result<Vec<Arc<List>>, SourceError> {
-    let answer = fetcher.send(fetcher.get(url.0), MAX_BODY).await?;
+    let answer = fetcher
+        .send(fetcher.get(url.0), Limits::long(MAX_BODY))
+        .await?;
     if answer.status != StatusCode::OK {
         return Err(SourceError::Status(answer.status));
     }
@@ -164,8 +169,9 @@ mod tests {
         assert_eq!(schedule.after_failure(1.0), RETRY_BASE);
     }
 
+    /// An interval of 45 s became one of 5 min while the server was away, and a revocation waited as long.
     #[test]
-    fn an_outage_makes_no_interval_longer() {
+    fn failures_are_tried_again_within_the_interval() {
         let mut schedule = Schedule::new(Duration::from_secs(45));
         let waits: Vec<_> = (0..6)
             .map(|_| schedule.after_failure(1.0).as_secs())

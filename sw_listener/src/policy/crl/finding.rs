@@ -4,7 +4,7 @@ use std::{fmt, time::SystemTime};
 
 use x509_parser::x509::ReasonCode;
 
-use super::text;
+use crate::policy::revocation_text::{minute, revoked};
 
 /// Why a path does not pass. Names are readable text, serial numbers hexadecimal with colons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,14 @@ impl fmt::Display for CrlFinding {
                 reason,
                 serial,
                 leaf,
-            } => revoked(f, issuer, *date, *reason, serial, *leaf),
+            } => {
+                let what = match leaf {
+                    true => "certificate".to_owned(),
+                    false => format!("the CA certificate {serial} above it"),
+                };
+                let by = format!("CRL of \"{issuer}\"");
+                f.write_str(&revoked(&what, *date, *reason, &by))
+            }
             Self::Missing { issuer } => write!(
                 f,
                 "there is no CRL of \"{issuer}\": the operator must add it to crl_paths or crl_urls"
@@ -85,12 +92,12 @@ impl fmt::Display for CrlFinding {
             Self::Expired { issuer, since } => write!(
                 f,
                 "the CRL of \"{issuer}\" expired on {}: the operator must publish a new one",
-                text::minute(*since)
+                minute(*since)
             ),
             Self::NotYetValid { issuer, from } => write!(
                 f,
                 "the CRL of \"{issuer}\" is valid from {} on: check the clocks of the listener and of the CA",
-                text::minute(*from)
+                minute(*from)
             ),
             Self::BadSignature { issuer, why } => {
                 write!(f, "the CRL of \"{issuer}\" does not count: {why}")
@@ -100,46 +107,3 @@ impl fmt::Display for CrlFinding {
 }
 
 impl std::error::Error for CrlFinding {}
-
-fn revoked(
-    f: &mut fmt::Formatter<'_>,
-    issuer: &str,
-    date: SystemTime,
-    reason: ReasonCode,
-    serial: &str,
-    leaf: bool,
-) -> fmt::Result {
-    let what = match leaf {
-        true => "certificate".to_owned(),
-        false => format!("the CA certificate {serial} above it"),
-    };
-    let date = text::day(date);
-    if reason == ReasonCode::CertificateHold {
-        return write!(
-            f,
-            "{what} on hold since {date} (CRL of \"{issuer}\"): ask the operator to release it"
-        );
-    }
-    let why = match words(reason) {
-        Some(words) => format!(", {words}"),
-        None => String::new(),
-    };
-    write!(
-        f,
-        "{what} revoked on {date}{why} (CRL of \"{issuer}\"): ask the operator for a new one"
-    )
-}
-
-/// The reason in words; `None` when none is given.
-fn words(reason: ReasonCode) -> Option<&'static str> {
-    match reason {
-        ReasonCode::KeyCompromise => Some("key compromised"),
-        ReasonCode::CACompromise => Some("CA compromised"),
-        ReasonCode::AffiliationChanged => Some("affiliation changed"),
-        ReasonCode::Superseded => Some("superseded"),
-        ReasonCode::CessationOfOperation => Some("no longer in operation"),
-        ReasonCode::PrivilegeWithdrawn => Some("privilege withdrawn"),
-        ReasonCode::AACompromise => Some("attribute authority compromised"),
-        _ => None,
-    }
-}

@@ -1,27 +1,22 @@
-//! What the rest of the listener holds of the keeper: checks, news and commands.
+//! What the rest of the listener holds of the keeper: checks, news and wishes. Nothing here waits for it.
 
 use std::{sync::Arc, time::SystemTime};
 
 use common::tls::expiry::Item;
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::{CrlFinding, CrlScope, CrlSnapshot, CrlStatus};
 use crate::policy::chain::{Issuer, Path};
-
-/// What the keeper is told.
-pub(super) enum Command {
-    Reload(oneshot::Sender<()>),
-    Authorities(Vec<CertificateDer<'static>>),
-    Met(Issuer),
-}
 
 /// Checks paths, and talks to the keeper.
 #[derive(Debug, Clone)]
 pub struct CrlHandle {
     pub(super) snapshots: watch::Receiver<Arc<CrlSnapshot>>,
     pub(super) status: watch::Receiver<Arc<CrlStatus>>,
-    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) asked: Arc<Notify>,
+    pub(super) bundle: watch::Sender<Vec<CertificateDer<'static>>>,
+    pub(super) met: mpsc::Sender<Issuer>,
     pub(super) scope: CrlScope,
 }
 
@@ -34,7 +29,7 @@ impl CrlHandle {
         let snapshot = self.snapshots.borrow().clone();
         for issuer in snapshot.strangers(path) {
             // When it is full, the next check tells.
-            let _ = self.commands.try_send(Command::Met(issuer.clone()));
+            let _ = self.met.try_send(issuer.clone());
         }
         snapshot.check(path, self.scope, now)
     }
@@ -54,17 +49,14 @@ impl CrlHandle {
         self.status.clone()
     }
 
-    /// Reads all files again, and begins to fetch all addresses; done when the files are read.
-    pub async fn reload(&self) {
-        let (done, ended) = oneshot::channel();
-        if self.commands.send(Command::Reload(done)).await.is_ok() {
-            let _ = ended.await;
-        }
+    /// Has all files read again, and all addresses fetched. Nobody waits for it: a file may be on a mount that hangs.
+    /// [`CrlStatus::reloads`] tells when the files were read.
+    pub fn reload(&self) {
+        self.asked.notify_one();
     }
 
     /// The CA bundle has changed.
-    pub async fn set_authorities(&self, bundle: Vec<CertificateDer<'static>>) {
-        // Without a keeper there is nobody to tell.
-        let _ = self.commands.send(Command::Authorities(bundle)).await;
+    pub fn set_authorities(&self, bundle: Vec<CertificateDer<'static>>) {
+        self.bundle.send_replace(bundle);
     }
 }

@@ -9,23 +9,24 @@ use std::{
 use common::errors;
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::CertificateDer};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::{self, JoinSet},
     time::{Instant, sleep_until},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::{
     Cache, CrlSnapshot, CrlStatus, CrlUrl, List, Received, Schedule, Shelf, SourceError,
-    distribution,
-    handle::{Command, CrlHandle},
-    source,
-    status::Health,
+    distribution, handle::CrlHandle, source, status::Health,
 };
-use crate::{config::CrlConfig, policy::fetch::Fetcher};
+use crate::{
+    config::CrlConfig,
+    policy::{chain::Issuer, fetch::Fetcher},
+};
 
-/// Commands that wait for the keeper; new CAs beyond it are told again by the next check.
-const COMMANDS: usize = 64;
+/// New CAs that wait for the keeper; those beyond it are told again by the next check.
+const MET: usize = 64;
 /// How often lists that wait for their time are looked at.
 const SETTLE: Duration = Duration::from_secs(60);
 
@@ -75,7 +76,10 @@ pub struct CrlKeeper {
     snapshots: watch::Sender<Arc<CrlSnapshot>>,
     status: watch::Sender<Arc<CrlStatus>>,
     published: u64,
-    commands: mpsc::Receiver<Command>,
+    reloads: u64,
+    asked: Arc<Notify>,
+    bundle: watch::Receiver<Vec<CertificateDer<'static>>>,
+    met: mpsc::Receiver<Issuer>,
 }
 
 impl CrlKeeper {
@@ -84,11 +88,15 @@ impl CrlKeeper {
         let shelf = Shelf::new(setup.supported);
         let (snapshots, snapshots_seen) = watch::channel(Arc::new(shelf.snapshot()));
         let (status, status_seen) = watch::channel(Arc::default());
-        let (sender, commands) = mpsc::channel(COMMANDS);
+        let (bundle, bundle_seen) = watch::channel(setup.authorities);
+        let (tell_met, met) = mpsc::channel(MET);
+        let asked = Arc::<Notify>::default();
         let handle = CrlHandle {
             snapshots: snapshots_seen,
             status: status_seen,
-            commands: sender,
+            asked: asked.clone(),
+            bundle,
+            met: tell_met,
             scope: setup.config.scope,
         };
         let mut keeper = Self {
@@ -107,13 +115,13 @@ impl CrlKeeper {
             snapshots,
             status,
             published: 0,
-            commands,
+            reloads: 0,
+            asked,
+            bundle: bundle_seen,
+            met,
         };
         keeper.open_cache(setup.state_dir).await;
-        let received = keeper
-            .shelf
-            .set_authorities(&setup.authorities, SystemTime::now());
-        keeper.keep(received).await;
+        keeper.take_authorities().await;
         keeper.read_files().await;
         keeper.publish();
         (keeper, handle)
@@ -126,11 +134,17 @@ impl CrlKeeper {
             let wake = self.urls.iter().filter_map(|url| url.due).min();
             let settle = Instant::now() + SETTLE;
             tokio::select! {
-                command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command).await,
+                met = self.met.recv() => match met {
+                    Some(issuer) => {
+                        let received = self.shelf.learn(issuer, SystemTime::now());
+                        self.keep(received).await;
+                    }
                     None => return,
                 },
+                () = self.asked.notified() => self.reload().await,
+                Ok(()) = self.bundle.changed() => self.take_authorities().await,
                 Some(fetched) = self.fetching.join_next() => {
+                    // It never panics, see `contained`.
                     if let Ok((index, result)) = fetched {
                         self.fetched(index, result).await;
                     }
@@ -144,28 +158,19 @@ impl CrlKeeper {
         }
     }
 
-    async fn obey(&mut self, command: Command) {
-        let now = SystemTime::now();
-        match command {
-            Command::Reload(done) => {
-                self.read_files().await;
-                for url in &mut self.urls {
-                    url.again = url.due.is_none();
-                    url.due = url.due.map(|_| Instant::now());
-                }
-                self.publish();
-                // Whoever asked may have gone.
-                let _ = done.send(());
-            }
-            Command::Authorities(bundle) => {
-                let received = self.shelf.set_authorities(&bundle, now);
-                self.keep(received).await;
-            }
-            Command::Met(issuer) => {
-                let received = self.shelf.learn(issuer, now);
-                self.keep(received).await;
-            }
+    async fn reload(&mut self) {
+        self.read_files().await;
+        for url in &mut self.urls {
+            url.again = url.due.is_none();
+            url.due = url.due.map(|_| Instant::now());
         }
+        self.reloads += 1;
+    }
+
+    async fn take_authorities(&mut self) {
+        let bundle = self.bundle.borrow_and_update().clone();
+        let received = self.shelf.set_authorities(&bundle, SystemTime::now());
+        self.keep(received).await;
     }
 
     async fn open_cache(&mut self, state_dir: Option<PathBuf>) {
@@ -229,7 +234,7 @@ impl CrlKeeper {
             source.due = None;
             let (known, url) = (self.shelf.known().clone(), source.url.clone());
             let fetching = distribution::fetch(self.fetcher.clone(), url, known, self.supported);
-            self.fetching.spawn(async move { (index, fetching.await) });
+            self.fetching.spawn(contained(index, fetching));
         }
     }
 
@@ -288,6 +293,7 @@ impl CrlKeeper {
         let files = self.files.iter().map(|file| &file.health);
         let health = files.chain(self.urls.iter().map(|url| &url.health));
         self.status.send_replace(Arc::new(CrlStatus {
+            reloads: self.reloads,
             facts: snapshot.facts(),
             sources: health.map(|health| health.status.clone()).collect(),
         }));
@@ -296,6 +302,15 @@ impl CrlKeeper {
             self.snapshots.send_replace(Arc::new(snapshot));
         }
     }
+}
+
+/// A fetch that panics has failed, and is tried again: a task that just ended would leave its address alone for ever.
+async fn contained(
+    index: usize,
+    fetching: impl Future<Output = Result<Vec<Arc<List>>, SourceError>> + Send + 'static,
+) -> Fetched {
+    let fetching = AbortOnDropHandle::new(tokio::spawn(fetching));
+    (index, fetching.await.unwrap_or(Err(SourceError::Broken)))
 }
 
 impl FileSource {
@@ -329,5 +344,17 @@ fn take(
             (received, problem)
         }
         Err(error) => (Received::default(), Some(errors::chain(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fetch_that_panics_has_failed() {
+        let (index, result) = contained(7, async { panic!("a bug") }).await;
+        assert_eq!(index, 7);
+        assert!(matches!(result, Err(SourceError::Broken)));
     }
 }

@@ -15,8 +15,8 @@ use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::CertificateDer};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{CrlSnapshot, List, text};
-use crate::policy::{chain::Issuer, signature::SignatureError};
+use super::{CrlSnapshot, List};
+use crate::policy::{chain::Issuer, revocation_text::minute, signature::SignatureError};
 
 /// How far the clock of a CA may be ahead of ours.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
@@ -29,7 +29,7 @@ pub enum Refusal {
     /// A newer list of this CA is known: somebody may want revocations to be forgotten.
     #[error(
         "the CRL of \"{issuer}\" of {} is older than one seen before, of {}: roll-back refused",
-        text::minute(*.made), text::minute(*.newest)
+        minute(*.made), minute(*.newest)
     )]
     RolledBack {
         /// The CA.
@@ -40,7 +40,7 @@ pub enum Refusal {
         newest: SystemTime,
     },
     /// It is of the future.
-    #[error("the CRL of \"{issuer}\" is valid from {} on: check the clocks", text::minute(*.from))]
+    #[error("the CRL of \"{issuer}\" is valid from {} on: check the clocks", minute(*.from))]
     NotYetValid {
         /// The CA.
         issuer: String,

@@ -1,16 +1,15 @@
 //! The bytes of a file or an answer as lists: DER, or PEM with several.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use reqwest::StatusCode;
 use thiserror::Error;
 
 use super::{List, parse::ParseError};
-use crate::policy::fetch::FetchError;
+use crate::policy::{
+    fetch::FetchError,
+    file::{self, FileError},
+};
 
 /// Longest file, in bytes: more than a million entries.
 const MAX_FILE: usize = 64 << 20;
@@ -27,12 +26,9 @@ pub enum SourceError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// Why not.
+        source: FileError,
     },
-    /// The file is too long.
-    #[error("longer than {MAX_FILE} bytes")]
-    TooLong,
     /// Nothing in it.
     #[error("empty: expected a CRL, DER or PEM")]
     Empty,
@@ -62,6 +58,9 @@ pub enum SourceError {
     /// The list is over.
     #[error("the CRL of \"{0}\" that the server gives has expired")]
     Expired(String),
+    /// A fault of ours.
+    #[error("fetching it broke: please report this")]
+    Broken,
     /// The process is ending.
     #[error("given up")]
     GivenUp,
@@ -79,17 +78,10 @@ fn redirect(status: StatusCode) -> &'static str {
 /// # Errors
 /// [`SourceError`].
 pub fn read_file(path: &Path) -> Result<Vec<List>, SourceError> {
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|source| SourceError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-    if bytes.len() > MAX_FILE {
-        return Err(SourceError::TooLong);
-    }
+    let bytes = file::read(path, MAX_FILE).map_err(|source| SourceError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     read(bytes)
 }
 

@@ -13,6 +13,8 @@ use super::CrlFact;
 /// How everything is doing.
 #[derive(Debug, Clone, Default)]
 pub struct CrlStatus {
+    /// How often the files were read again.
+    pub reloads: u64,
     /// The lists in force.
     pub facts: Vec<CrlFact>,
     /// Files first, then addresses, as in the settings.

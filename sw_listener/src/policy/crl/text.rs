@@ -1,8 +1,5 @@
-//! Names and times as people read them.
+//! Names as people read them.
 
-use std::time::SystemTime;
-
-use time::{OffsetDateTime, macros::format_description};
 use x509_parser::{prelude::FromDer, x509::X509Name};
 
 /// Longest name that is shown, in characters.
@@ -20,18 +17,4 @@ pub(super) fn name(der: &[u8]) -> String {
     };
     let shown: String = text.chars().take(LONGEST).collect();
     shown.escape_debug().to_string()
-}
-
-/// The day, UTC: `2026-11-02`.
-pub(super) fn day(time: SystemTime) -> String {
-    let format = format_description!("[year]-[month]-[day]");
-    let time = OffsetDateTime::from(time);
-    time.format(format).unwrap_or_else(|_| time.to_string())
-}
-
-/// The minute, UTC: `2026-11-02 13:05 UTC`.
-pub(super) fn minute(time: SystemTime) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    let time = OffsetDateTime::from(time);
-    time.format(format).unwrap_or_else(|_| time.to_string())
 }

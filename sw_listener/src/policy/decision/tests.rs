@@ -205,6 +205,14 @@ fn matrix() -> Vec<Row> {
 }
 
 #[test]
+fn no_row_tells_peers_of_servers() {
+    for (findings, ..) in matrix() {
+        let told = decide(findings).err().map(|denial| denial.told());
+        assert!(!told.unwrap_or_default().contains("ocsp.example"));
+    }
+}
+
+#[test]
 fn new_sessions() {
     for (findings, refused, _) in matrix() {
         let text = format!("{findings:?}");
@@ -263,6 +271,42 @@ fn what_cannot_be_checked_is_kept_for_the_grace_and_told_once() {
     ));
 }
 
+/// With a check an hour, 15 minutes of grace became an hour.
+#[test]
+fn the_end_of_the_grace_is_not_slept_through() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut standing = Standing::new(start);
+    assert_eq!(standing.due(at(3600), GRACE), at(3600));
+    standing.judge(Err(ocsp_unavailable().into()), Depth::Full, at(100), GRACE);
+    assert_eq!(standing.due(at(3700), GRACE), at(900));
+    assert_eq!(standing.due(at(140), GRACE), at(140));
+    standing.judge(Ok(()), Depth::Full, at(140), GRACE);
+    assert_eq!(standing.due(at(3740), GRACE), at(3740));
+}
+
+/// A clock that was set back ended all sessions at once.
+#[test]
+fn a_clock_that_was_set_back_has_the_grace() {
+    let start = Instant::now();
+    let early = || Denial::from(ChainError::NotYetValid);
+    for depth in [Depth::Local, Depth::Full] {
+        let mut standing = Standing::new(start);
+        let at_once = standing.judge(Err(early()), depth, start, GRACE);
+        assert!(matches!(at_once, Sentence::Tolerate(_)));
+        let later = standing.judge(Err(early()), depth, start + GRACE, GRACE);
+        assert!(matches!(later, Sentence::Close(_)));
+        let over = Err(ChainError::Expired.into());
+        let over = Standing::new(start).judge(over, depth, start, GRACE);
+        assert!(matches!(over, Sentence::Close(_)));
+    }
+    assert_eq!(
+        early().close_code(),
+        CloseCode::PolicyDenied,
+        "a new session is refused"
+    );
+}
+
 #[test]
 fn nobody_is_asked_about_a_certificate_that_is_refused_anyway() {
     assert!(!fine().are_final());
@@ -296,6 +340,11 @@ fn peers_are_told_what_they_can_act_on_and_nothing_else() {
         denial.told(),
         "certificate revoked on 2026-11-02 (CRL of \"Plant CA\"): ask the operator for a new one"
     );
+    assert_eq!(
+        Denial::from(ocsp_revoked()).told(),
+        "certificate revoked on 1970-01-01 (OCSP): ask the operator for a new one"
+    );
+    assert!(ocsp_revoked().to_string().contains("http://ocsp.example/"));
     let hidden = Denial::from(ocsp_unavailable()).told();
     assert!(!hidden.contains("ocsp.example"), "{hidden}");
     let place = crate::policy::lists::Place::Setting("deny");

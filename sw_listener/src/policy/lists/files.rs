@@ -1,17 +1,22 @@
 //! The files of the lists: one entry per line, `#` begins a comment. A bad file leaves its last good contents in force.
+//!
+//! A deny file that loses all it held is bad too, as half-written and truncated files are: it would let everyone in without
+//! a word. Who means it leaves a comment in the file, or asks for a reload (SIGHUP).
 
 use std::{
-    fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use common::reload::Cause;
 use thiserror::Error;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Entry, EntryError, Lists, Place, Rules};
-use crate::config::ListsConfig;
+use crate::{
+    config::ListsConfig,
+    policy::file::{self, FileError},
+};
 
 /// Longest file, in bytes: more than 200,000 fingerprints.
 const MAX_FILE: usize = 16 << 20;
@@ -24,14 +29,8 @@ pub enum ListProblem {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is too long.
-    #[error("{} is longer than {MAX_FILE} bytes", path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
+        /// Why not.
+        source: FileError,
     },
     /// It is not text.
     #[error("{}, line {line}: not UTF-8 text", path.display())]
@@ -51,13 +50,32 @@ pub enum ListProblem {
         /// What is wrong.
         source: EntryError,
     },
+    /// A deny list has lost everything.
+    #[error(
+        "{} is empty, and had {before} entries: to deny nobody, leave a comment in it (# nobody), or reload (SIGHUP)",
+        path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+        /// How many entries stay in force.
+        before: usize,
+    },
 }
 
 /// The entries of a file, with their lines.
 type Entries = Vec<(Entry, usize)>;
 
-/// Reads the lists, again and again.
-#[derive(Debug)]
+/// What a file holds.
+#[derive(Debug, Default)]
+struct Contents {
+    entries: Entries,
+    /// Whether it has a comment: somebody has written it, even if there is no entry.
+    commented: bool,
+}
+
+/// Reads the lists, again and again. It blocks while it does.
+#[derive(Debug, Clone)]
 pub struct ListFiles {
     config: ListsConfig,
     allow: Entries,
@@ -70,10 +88,10 @@ impl ListFiles {
     /// # Errors
     /// The first [`ListProblem`]: there is no last good state yet.
     pub fn open(config: ListsConfig) -> Result<(Self, Arc<Lists>), ListProblem> {
-        let read = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), read);
+        let read = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Contents::default()), read);
         let files = Self {
-            allow: read(&config.allow_path)?,
-            deny: read(&config.deny_path)?,
+            allow: read(&config.allow_path)?.entries,
+            deny: read(&config.deny_path)?.entries,
             config,
         };
         files.tell();
@@ -82,17 +100,18 @@ impl ListFiles {
     }
 
     /// Reads the files again: the lists that are in force now, and what is wrong with the files that were not taken.
-    pub fn reload(&mut self) -> (Arc<Lists>, Vec<ListProblem>) {
+    pub fn reload(&mut self, cause: Cause) -> (Arc<Lists>, Vec<ListProblem>) {
         let mut problems = Vec::new();
-        let sides = [
-            (&self.config.allow_path, &mut self.allow),
-            (&self.config.deny_path, &mut self.deny),
-        ];
-        for (path, entries) in sides {
-            match path.as_deref().map(read) {
-                Some(Ok(new)) => *entries = new,
-                Some(Err(problem)) => problems.push(problem),
-                None => {}
+        if let Some(path) = self.config.allow_path.as_deref() {
+            match read(path) {
+                Ok(new) => replace(path, &mut self.allow, new.entries),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if let Some(path) = self.config.deny_path.as_deref() {
+            match read(path).and_then(|new| not_emptied(path, self.deny.len(), new, cause)) {
+                Ok(new) => replace(path, &mut self.deny, new),
+                Err(problem) => problems.push(problem),
             }
         }
         self.tell();
@@ -129,6 +148,31 @@ impl ListFiles {
     }
 }
 
+/// The entries of a deny file that had so many before.
+fn not_emptied(
+    path: &Path,
+    before: usize,
+    new: Contents,
+    cause: Cause,
+) -> Result<Entries, ListProblem> {
+    if before > 0 && new.entries.is_empty() && !new.commented {
+        if cause != Cause::Asked {
+            let path = path.to_owned();
+            return Err(ListProblem::Emptied { path, before });
+        }
+        warn!(path = %path.display(), before, "the deny list is empty now: nobody is denied by it any more");
+    }
+    Ok(new.entries)
+}
+
+fn replace(path: &Path, entries: &mut Entries, new: Entries) {
+    if *entries != new {
+        let (before, after) = (entries.len(), new.len());
+        info!(path = %path.display(), before, after, "a list has changed");
+        *entries = new;
+    }
+}
+
 fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entries) -> Rules {
     let mut rules = Rules::default();
     for entry in setting {
@@ -142,28 +186,22 @@ fn rules(key: &'static str, setting: &[Entry], path: Option<&Path>, file: &Entri
     rules
 }
 
-fn read(path: &Path) -> Result<Entries, ListProblem> {
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|source| ListProblem::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-    if bytes.len() > MAX_FILE {
-        let path = path.to_owned();
-        return Err(ListProblem::TooLong { path });
-    }
+fn read(path: &Path) -> Result<Contents, ListProblem> {
+    let bytes = file::read(path, MAX_FILE).map_err(|source| ListProblem::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     // Some editors begin text with it.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-    let mut entries = Vec::new();
+    let mut contents = Contents::default();
     for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let text = std::str::from_utf8(text).map_err(|_| ListProblem::NotText {
             path: path.to_owned(),
             line,
         })?;
-        let text = text.split('#').next().unwrap_or_default().trim();
+        let comment = text.find('#');
+        contents.commented |= comment.is_some();
+        let text = text[..comment.unwrap_or(text.len())].trim();
         if text.is_empty() {
             continue;
         }
@@ -172,7 +210,7 @@ fn read(path: &Path) -> Result<Entries, ListProblem> {
             line,
             source,
         })?;
-        entries.push((entry, line));
+        contents.entries.push((entry, line));
     }
-    Ok(entries)
+    Ok(contents)
 }

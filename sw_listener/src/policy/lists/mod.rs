@@ -1,12 +1,15 @@
 //! Allow and deny lists: who may connect by name, whatever the CA says.
 //!
-//! Deny wins. Once an allow list is set, who is not on it is refused. The decision is pure; [`ListFiles`] reads.
+//! Deny wins. Once an allow list is set, who is not on it is refused. A fingerprint allows one certificate, and denies also
+//! its twin. The decision is pure; [`ListFiles`] reads.
 
 mod entry;
 mod files;
+mod twin;
 
 use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use thiserror::Error;
 
 pub use self::{
@@ -70,6 +73,8 @@ struct Rules {
     /// Those that name one UID, certificate or number.
     exact: HashMap<Entry, Place>,
     patterns: Vec<(Pattern, Place)>,
+    /// Whether any names a certificate.
+    by_fingerprint: bool,
 }
 
 impl Rules {
@@ -80,6 +85,7 @@ impl Rules {
             self.patterns.push((pattern.clone(), place));
             return;
         }
+        self.by_fingerprint |= matches!(entry, Entry::Fingerprint(_));
         self.exact.entry(entry).or_insert(place);
     }
 
@@ -105,6 +111,18 @@ impl Rules {
             patterns.find(|(pattern, _)| pattern.matches(identity.uid.as_str()))?;
         Some((Entry::Uid(pattern.clone()), place.clone()))
     }
+
+    /// The entry that names this certificate (DER), spelt differently.
+    fn find_twin(&self, leaf: &[u8]) -> Option<(Entry, Place)> {
+        if !self.by_fingerprint {
+            return None;
+        }
+        twin::twins(leaf).iter().find_map(|twin| {
+            let name = Entry::Fingerprint(digest(&SHA256, twin).as_ref().try_into().ok()?);
+            let place = self.exact.get(&name)?.clone();
+            Some((name, place))
+        })
+    }
 }
 
 /// The lists in force.
@@ -122,12 +140,13 @@ impl Lists {
     }
 }
 
-/// Decides whether a connector may come in.
+/// Decides whether a connector with this leaf (DER) may come in.
 ///
 /// # Errors
 /// The [`ListFinding`] against it.
-pub fn decide(lists: &Lists, identity: &Identity) -> Result<(), ListFinding> {
-    if let Some((entry, place)) = lists.deny.find(identity) {
+pub fn decide(lists: &Lists, identity: &Identity, leaf: &[u8]) -> Result<(), ListFinding> {
+    let deny = &lists.deny;
+    if let Some((entry, place)) = deny.find(identity).or_else(|| deny.find_twin(leaf)) {
         return Err(ListFinding::Denied { entry, place });
     }
     match &lists.allow {

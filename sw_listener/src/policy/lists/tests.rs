@@ -1,5 +1,7 @@
 use std::fs;
 
+use common::reload::Cause;
+
 use super::*;
 use crate::config::ListsConfig;
 
@@ -11,6 +13,11 @@ fn identity(uid: &str) -> Identity {
         not_after: 0,
         fingerprint: "12".repeat(32),
     }
+}
+
+/// Where the certificate itself does not matter.
+fn decide(lists: &Lists, identity: &Identity) -> Result<(), ListFinding> {
+    super::decide(lists, identity, b"")
 }
 
 fn entries(texts: &[&str]) -> Vec<Entry> {
@@ -99,7 +106,7 @@ fn a_bad_file_keeps_its_last_good_contents() {
     // The deny list is broken, the allow list is new: only the latter changes.
     fs::write(&deny, "plant-9\nmd5:00\n").unwrap();
     fs::write(&allow, "plant-*\n").unwrap();
-    let (lists, problems) = files.reload();
+    let (lists, problems) = files.reload(Cause::Changed);
     assert!(decide(&lists, &identity("plant-9")).is_ok());
     assert!(decide(&lists, &identity("plant-8")).is_err());
     let [problem] = problems.as_slice() else {
@@ -109,13 +116,13 @@ fn a_bad_file_keeps_its_last_good_contents() {
     assert!(problem.to_string().starts_with(&expected), "{problem}");
 
     fs::remove_file(&deny).unwrap();
-    let (lists, problems) = files.reload();
+    let (lists, problems) = files.reload(Cause::Changed);
     assert!(decide(&lists, &identity("plant-8")).is_err());
     assert!(matches!(problems[..], [ListProblem::Io { .. }]));
     assert!(ListFiles::open(config).is_err());
 
     fs::write(&deny, b"plant-7\n\xff\n").unwrap();
-    let (_, problems) = files.reload();
+    let (_, problems) = files.reload(Cause::Changed);
     assert!(matches!(
         problems[..],
         [ListProblem::NotText { line: 2, .. }]
@@ -136,4 +143,40 @@ fn an_empty_allow_file_lets_nobody_in() {
         decide(&lists, &identity("plant-7")),
         Err(ListFinding::NotAllowed)
     );
+}
+
+/// Truncated by a full disk or an editor, it denied nobody, without a word.
+#[test]
+fn a_deny_file_does_not_become_empty_by_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deny");
+    fs::write(&path, "plant-7 # stolen\nplant-8\n").unwrap();
+    let config = ListsConfig {
+        deny_path: Some(path.clone()),
+        ..ListsConfig::default()
+    };
+    let (mut files, _) = ListFiles::open(config.clone()).unwrap();
+    let mut reload = |text, cause| {
+        fs::write(&path, text).unwrap();
+        let (lists, problems) = files.reload(cause);
+        let denied = decide(&lists, &identity("plant-7")).is_err();
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        (denied, problems)
+    };
+    let fine: Vec<String> = Vec::new();
+    for cause in [Cause::Changed, Cause::Retried] {
+        for text in ["", "\n \r\n", "\u{feff}"] {
+            let (denied, problems) = reload(text, cause);
+            assert!(denied, "{text:?}");
+            let [problem] = problems.as_slice() else {
+                panic!("{problems:?}")
+            };
+            assert!(problem.contains("had 2 entries"), "{problem}");
+        }
+    }
+    assert_eq!(reload("# nobody\n", Cause::Changed), (false, fine.clone()));
+    assert_eq!(reload("", Cause::Changed), (false, fine.clone()));
+    assert_eq!(reload("plant-7\n", Cause::Changed), (true, fine.clone()));
+    assert_eq!(reload("", Cause::Asked), (false, fine));
+    assert!(ListFiles::open(config).is_ok());
 }

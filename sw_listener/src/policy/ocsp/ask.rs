@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{NonceUse, OcspConfig},
-    policy::fetch::{FetchError, Fetcher},
+    policy::fetch::{FetchError, Fetcher, Limits},
 };
 
 /// Longest answer that is read, in bytes. Real ones have 0.3 to 5 KB.
@@ -50,7 +50,7 @@ pub(super) async fn ask(
             .body(body),
     }
     .header(header::ACCEPT, "application/ocsp-response");
-    let answer = match fetcher.send(request, MAX_BODY).await {
+    let answer = match fetcher.send(request, Limits::short(MAX_BODY)).await {
         Ok(answer) => answer,
         Err(error @ FetchError::TooLong(_)) => return Err(Failure::BadAnswer(error.to_string())),
         Err(error) => return Err(Failure::Unwell(error.to_string())),

@@ -3,8 +3,9 @@
 use std::{fmt, time::SystemTime};
 
 use thiserror::Error;
-use time::OffsetDateTime;
 use x509_parser::x509::ReasonCode;
+
+use crate::policy::revocation_text;
 
 /// Which certificate of a path a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +29,7 @@ impl fmt::Display for Whose {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OcspFinding {
     /// A verified answer says so.
-    #[error(
-        "{whose} revoked on {}{} (OCSP responder {responder}): ask the operator for a new one",
-        date(*.when),
-        words(*.reason)
-    )]
+    #[error("{}", revoked(.whose, *.when, *.reason, &format!("OCSP responder {responder}")))]
     Revoked {
         /// Which certificate.
         whose: Whose,
@@ -107,24 +104,20 @@ impl OcspFinding {
         }
     }
 
-    /// The same in words for the peer, whom the responder's address does not concern.
-    pub fn told(&self) -> String {
+    /// What the peer is told of a verdict: the same without the responder, whose address is no business of it.
+    pub fn told(&self) -> Option<String> {
         match self {
             Self::Revoked {
                 whose,
                 when,
                 reason,
                 ..
-            } => format!(
-                "{whose} revoked on {}{} (OCSP): ask the operator for a new one",
-                date(*when),
-                words(*reason)
-            ),
-            Self::Unknown { whose, .. }
-            | Self::Unavailable { whose, .. }
-            | Self::BadAnswer { whose, .. }
-            | Self::Unreadable { whose, .. }
-            | Self::NoResponder { whose } => format!("{whose} cannot be checked"),
+            } => Some(revoked(whose, *when, *reason, "OCSP")),
+            Self::Unknown { .. }
+            | Self::Unavailable { .. }
+            | Self::BadAnswer { .. }
+            | Self::Unreadable { .. }
+            | Self::NoResponder { .. } => None,
         }
     }
 
@@ -134,22 +127,9 @@ impl OcspFinding {
     }
 }
 
-/// `YYYY-MM-DD`, UTC.
-fn date(time: SystemTime) -> String {
-    OffsetDateTime::from(time).date().to_string()
-}
-
-fn words(reason: Option<ReasonCode>) -> &'static str {
-    match reason {
-        Some(ReasonCode::KeyCompromise) => ", its key was compromised",
-        Some(ReasonCode::CACompromise | ReasonCode::AACompromise) => ", its CA was compromised",
-        Some(ReasonCode::AffiliationChanged) => ", its holder's affiliation has changed",
-        Some(ReasonCode::Superseded) => ", it was superseded",
-        Some(ReasonCode::CessationOfOperation) => ", it is no longer needed",
-        Some(ReasonCode::CertificateHold) => ", it is on hold",
-        Some(ReasonCode::PrivilegeWithdrawn) => ", its privilege was withdrawn",
-        _ => "",
-    }
+fn revoked(whose: &Whose, when: SystemTime, reason: Option<ReasonCode>, by: &str) -> String {
+    let reason = reason.unwrap_or(ReasonCode::Unspecified);
+    revocation_text::revoked(&whose.to_string(), when, reason, by)
 }
 
 #[cfg(test)]
@@ -172,13 +152,16 @@ mod tests {
         );
         assert_eq!(
             revoked(Whose::Leaf, None).told(),
-            "certificate revoked on 2026-11-03 (OCSP): ask the operator for a new one"
+            Some(
+                "certificate revoked on 2026-11-03 (OCSP): ask the operator for a new one"
+                    .to_owned()
+            )
         );
         let intermediate = Whose::Intermediate("CN=Plant\nCA".to_owned());
         let text = revoked(intermediate, Some(ReasonCode::KeyCompromise)).to_string();
         assert!(
             text.starts_with(
-                r#"intermediate certificate "CN=Plant\nCA" revoked on 2026-11-03, its key was compromised (OCSP"#
+                r#"intermediate certificate "CN=Plant\nCA" revoked on 2026-11-03, key compromised (OCSP"#
             ),
             "{text}"
         );

@@ -4,11 +4,17 @@
 //!
 //! Two promises pull apart. A revocation must count at most 60 s after it is published; and a responder that is away
 //! for a minute must not lock everybody out. So an answer has two ages. For `max_age`, which the caller chooses, it is
-//! *fresh*: it is used, and nobody is asked. After that it is *stale*: the responder is asked, and its answer counts;
-//! but if there is none (or none that counts), a stale "good" goes on counting until its `nextUpdate`, and never longer
-//! than `ocsp_max_age_seconds` after it was asked for: that is what the CA itself has signed it for. (An answer without
-//! `nextUpdate` promises nothing, and never counts when stale.) "Revoked" counts until a newer answer takes it back,
-//! and "unknown" is not kept. Who has no answer that counts gets no session.
+//! *fresh*: it is used, and nobody is asked. After that it is *stale*: the responder is asked, and its answer counts.
+//! If there is none (or none that counts), it depends on who wants to know ([`Demand`]):
+//!
+//! - For a new session a stale "good" *bridges* the outage until its `nextUpdate`, and never longer than
+//!   `ocsp_max_age_seconds` after it was asked for: that is what the CA itself has signed it for, and the one exception
+//!   from "unreachable: no new session". (An answer without `nextUpdate` promises nothing, and never counts when stale.)
+//! - For a live session it does not count: the check could not be made. So its grace (`verify_grace_seconds`) runs from
+//!   the last time that the responder has really answered, and an outage cannot hide a revocation for longer.
+//!
+//! "Revoked" counts for both until a newer answer takes it back, and "unknown" is not kept. Who has no answer that counts
+//! gets no session.
 //!
 //! - A new session uses answers that were asked for within `ocsp_refresh_seconds` (60): a connector that reconnects
 //!   often costs the responder one question a minute. A stale one costs it 2 s at most while the responder is slow.
@@ -27,7 +33,6 @@
 mod ask;
 mod cache;
 mod cert_id;
-mod der;
 mod finding;
 mod hold_off;
 mod questions;
@@ -60,12 +65,25 @@ use self::{
 };
 use super::{
     chain::{Link, Path},
+    der,
     fetch::Fetcher,
 };
 use crate::config::{OcspConfig, OcspScope};
 
+/// How old what the OCSP responder said may be for a live session. With the longest time between two checks and what an
+/// answer takes it stays within a minute.
+const LIVE_AGE: Duration = Duration::from_secs(10);
 /// How long one waits for a newer answer who has an older one that counts.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What somebody wants of an answer; see the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// How old it may be without asking again.
+    pub max_age: Duration,
+    /// Whether a stale "good" counts while there is no newer answer.
+    pub bridge: bool,
+}
 
 /// Asks responders about certificates, and remembers what they say.
 #[derive(Debug)]
@@ -99,13 +117,23 @@ impl OcspVerifier {
         }
     }
 
-    /// How old an answer may be for a new session.
-    pub fn refresh(&self) -> Duration {
-        self.shared.config.refresh
+    /// What is wanted for a new session.
+    pub fn for_new(&self) -> Demand {
+        Demand {
+            max_age: self.shared.config.refresh,
+            bridge: true,
+        }
     }
 
-    /// Whether no certificate in scope is revoked. An answer that was asked for at most `max_age` before `now` is used
-    /// as it is; see the module for what to pass.
+    /// What is wanted for a live session.
+    pub fn for_live(&self) -> Demand {
+        Demand {
+            max_age: LIVE_AGE,
+            bridge: false,
+        }
+    }
+
+    /// Whether no certificate in scope is revoked.
     ///
     /// # Errors
     /// The first [`OcspFinding`], from the leaf up.
@@ -116,7 +144,7 @@ impl OcspVerifier {
         &self,
         path: &Path,
         now: SystemTime,
-        max_age: Duration,
+        demand: Demand,
     ) -> Result<(), OcspFinding> {
         let count = match self.shared.config.scope {
             OcspScope::Off => 0,
@@ -124,7 +152,7 @@ impl OcspVerifier {
             OcspScope::Chain => path.links.len(),
         };
         for (depth, link) in path.links.iter().take(count).enumerate() {
-            self.check_one(link, depth, now, max_age).await?;
+            self.check_one(link, depth, now, demand).await?;
         }
         Ok(())
     }
@@ -134,16 +162,23 @@ impl OcspVerifier {
         link: &Link,
         depth: usize,
         now: SystemTime,
-        max_age: Duration,
+        demand: Demand,
     ) -> Outcome {
         let subject = Arc::new(Subject::new(&self.shared.config, link, depth)?);
-        let known = self.shared.cache().look(&subject.key, now, max_age);
+        let known = self.shared.cache().look(&subject.key, now, demand.max_age);
         match known {
             Known::Fresh(kept) => verdict(&subject, kept.status, &kept.responder),
             Known::Nothing => self.ask(&subject, now).await,
-            Known::Stale(kept) => {
+            Known::Stale(kept) if demand.bridge => {
                 let newer = time::timeout(PATIENCE, self.ask(&subject, now)).await;
                 newer_or_kept(newer.ok(), &subject, &kept)
+            }
+            Known::Stale(kept) => {
+                let newer = self.ask(&subject, now).await;
+                match kept.status {
+                    Status::Revoked { .. } => newer_or_kept(Some(newer), &subject, &kept),
+                    Status::Good | Status::Unknown => newer,
+                }
             }
         }
     }

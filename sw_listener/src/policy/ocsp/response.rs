@@ -112,7 +112,7 @@ impl<'a> Basic<'a> {
         let mut outer = Reader::new(der::only(basic, der::SEQUENCE, "BasicOCSPResponse")?);
         let mut data = Reader::new(outer.take(der::SEQUENCE, "tbsResponseData")?);
         outer.take(der::SEQUENCE, "signatureAlgorithm")?;
-        outer.take(BIT_STRING, "signature")?;
+        outer.take(der::BIT_STRING, "signature")?;
         let certificates = certificates(outer.take_optional(der::constructed(0), "certs")?)?;
         outer.finish("BasicOCSPResponse")?;
 
@@ -142,8 +142,6 @@ impl<'a> Basic<'a> {
         })
     }
 }
-
-const BIT_STRING: u8 = 0x03;
 
 fn certificates(list: Option<&[u8]>) -> Result<Vec<&[u8]>, Malformed> {
     let Some(list) = list else {

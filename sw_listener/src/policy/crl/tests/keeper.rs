@@ -75,6 +75,15 @@ impl Running {
         found.sources[0].clone()
     }
 
+    /// Reads the files again.
+    async fn reload(&self) {
+        let mut status = self.handle.status();
+        let before = status.borrow().reloads;
+        self.handle.reload();
+        let done = status.wait_for(|status| status.reloads > before);
+        timeout(PATIENCE, done).await.unwrap().unwrap();
+    }
+
     async fn good(&self) {
         self.source(|source| source.last_good.is_some() && source.last_error.is_none())
             .await;
@@ -115,7 +124,7 @@ async fn a_list_is_fetched_and_fetched_again() {
     server.will(Answer::Good(ca.crl()));
     let mut snapshots = keeper.handle.snapshots();
     snapshots.mark_unchanged();
-    keeper.handle.reload().await;
+    keeper.reload().await;
     timeout(PATIENCE, snapshots.changed())
         .await
         .unwrap()
@@ -171,12 +180,12 @@ async fn a_broken_server_is_told_and_changes_nothing() {
         assert!(error.contains(expected), "{expected}: {error}");
         assert_eq!(keeper.code(&path), alone, "{expected}");
         server.will(Answer::Good(good.clone()));
-        keeper.handle.reload().await;
+        keeper.reload().await;
         keeper.good().await;
         assert_eq!(keeper.code(&path), "ok", "after {expected}");
         // Now there is a list to keep.
         server.will(answer);
-        keeper.handle.reload().await;
+        keeper.reload().await;
         keeper.error().await;
         assert_eq!(keeper.code(&path), "ok", "again {expected}");
     }
@@ -206,18 +215,18 @@ async fn a_bad_file_keeps_the_last_good_list() {
         (b"", "empty"),
     ] {
         fs::write(&file, bytes).unwrap();
-        keeper.handle.reload().await;
+        keeper.reload().await;
         let error = keeper.error().await;
         assert!(error.contains(expected), "{expected}: {error}");
         assert_eq!(keeper.code(&path), "crl_revoked");
     }
     fs::remove_file(&file).unwrap();
-    keeper.handle.reload().await;
+    keeper.reload().await;
     let error = keeper.error().await;
     assert!(error.contains("plant.crl"), "{error}");
     assert_eq!(keeper.code(&path), "crl_revoked");
     fs::write(&file, ca.crl()).unwrap();
-    keeper.handle.reload().await;
+    keeper.reload().await;
     keeper.good().await;
 }
 

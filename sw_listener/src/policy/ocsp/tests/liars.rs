@@ -20,7 +20,7 @@ use crate::{
     policy::{
         chain::Path,
         fetch::Fetcher,
-        ocsp::{OcspFinding, OcspVerifier},
+        ocsp::{Demand, OcspFinding, OcspVerifier},
     },
 };
 
@@ -34,6 +34,14 @@ pub(super) fn config() -> OcspConfig {
         cert_id_hash: CertIdHash::Sha1,
         max_age: 60 * MINUTE,
         refresh: MINUTE,
+    }
+}
+
+/// What a new session wants.
+pub(super) fn asked_within(max_age: Duration) -> Demand {
+    Demand {
+        max_age,
+        bridge: true,
     }
 }
 
@@ -64,7 +72,7 @@ async fn honest(
 
 async fn code(verifier: &OcspVerifier, path: &Path) -> &'static str {
     let result = verifier
-        .check(path, SystemTime::now(), Duration::ZERO)
+        .check(path, SystemTime::now(), asked_within(Duration::ZERO))
         .await;
     result.map_or_else(|finding| finding.code(), |()| "good")
 }
@@ -133,7 +141,9 @@ async fn what_does_not_count_is_not_good_and_says_so() {
         let path = forge::path(&forge::leaf(&ca, 1, &[&server.url]));
         let verifier = verifier(config());
         let asked = Instant::now();
-        let result = verifier.check(&path, SystemTime::now(), MINUTE).await;
+        let result = verifier
+            .check(&path, SystemTime::now(), asked_within(MINUTE))
+            .await;
         let finding = result.unwrap_err();
         assert_eq!(finding.code(), code, "{finding}");
         assert!(finding.to_string().contains(words), "{finding}");
@@ -197,16 +207,24 @@ async fn many_at_once_ask_once_and_fresh_answers_are_not_asked_for_again() {
     let mut checks = JoinSet::new();
     for _ in 0..100 {
         let (verifier, path) = (Arc::clone(&verifier), path.clone());
-        checks.spawn(async move { verifier.check(&path, now, MINUTE).await });
+        checks.spawn(async move { verifier.check(&path, now, asked_within(MINUTE)).await });
     }
     while let Some(result) = checks.join_next().await {
         assert_eq!(result.unwrap(), Ok(()));
     }
     assert_eq!(server.questions(), 1);
-    assert_eq!(verifier.check(&path, now + MINUTE, MINUTE).await, Ok(()));
+    assert_eq!(
+        verifier
+            .check(&path, now + MINUTE, asked_within(MINUTE))
+            .await,
+        Ok(())
+    );
     assert_eq!(server.questions(), 1);
     let late = now + MINUTE + Duration::from_secs(1);
-    assert_eq!(verifier.check(&path, late, MINUTE).await, Ok(()));
+    assert_eq!(
+        verifier.check(&path, late, asked_within(MINUTE)).await,
+        Ok(())
+    );
     assert_eq!(server.questions(), 2);
 }
 
@@ -263,19 +281,35 @@ async fn an_answer_that_counts_bridges_an_outage_and_revoked_stays() {
     let waited = asked.elapsed();
     assert!(waited < Duration::from_secs(4), "waited {waited:?}");
     assert_eq!(server.questions(), 2);
+    // A live session has 15 minutes from the last real answer, so that this is none.
+    let live = Demand {
+        max_age: Duration::ZERO,
+        bridge: false,
+    };
+    let now = SystemTime::now();
+    let finding = verifier.check(&path, now, live).await.unwrap_err();
+    assert_eq!(finding.code(), "ocsp_unavailable");
+    assert!(!finding.is_definite());
     let over = SystemTime::now() + 61 * MINUTE;
-    let finding = verifier.check(&path, over, MINUTE).await.unwrap_err();
+    let finding = verifier
+        .check(&path, over, asked_within(MINUTE))
+        .await
+        .unwrap_err();
     assert_eq!(finding.code(), "ocsp_unavailable");
 
     alive.store(true, Ordering::SeqCst);
     revoking.store(true, Ordering::SeqCst);
     let verifier = super::liars::verifier(config());
-    let finding = verifier.check(&path, SystemTime::now(), MINUTE).await;
+    let finding = verifier
+        .check(&path, SystemTime::now(), asked_within(MINUTE))
+        .await;
     let finding = finding.unwrap_err();
     assert!(matches!(finding, OcspFinding::Revoked { .. }) && finding.is_definite());
     drop(server);
-    let finding = verifier.check(&path, over, MINUTE).await.unwrap_err();
-    assert_eq!(finding.code(), "ocsp_revoked");
+    for demand in [asked_within(MINUTE), live] {
+        let finding = verifier.check(&path, over, demand).await.unwrap_err();
+        assert_eq!(finding.code(), "ocsp_revoked");
+    }
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use x509_parser::x509::ReasonCode;
 use super::{
     answers::never_good_when_damaged,
     forge,
-    liars::{MINUTE, config, verifier},
+    liars::{MINUTE, asked_within, config, verifier},
     openssl_responder::{Responder, Site, index_time},
 };
 use crate::{
     config::{CertIdHash, NonceUse, OcspConfig},
     policy::{
-        fetch::Fetcher,
+        fetch::{Fetcher, Limits},
         ocsp::{
             OcspFinding, request,
             verify::{self, Question},
@@ -36,7 +36,9 @@ fn revoked(when: SystemTime) -> String {
 async fn ask(site: &Site, at: &Responder, config: OcspConfig) -> Result<(), OcspFinding> {
     let path = forge::path(&forge::leaf(&site.ca, 0x1234, &[&at.url]));
     let verifier = verifier(config);
-    verifier.check(&path, SystemTime::now(), MINUTE).await
+    verifier
+        .check(&path, SystemTime::now(), asked_within(MINUTE))
+        .await
 }
 
 #[tokio::test]
@@ -100,14 +102,25 @@ async fn a_revocation_counts_once_the_answer_is_refreshed() {
     let path = forge::path(&forge::leaf(&site.ca, 0x1234, &[&responder.url]));
     let verifier = verifier(config());
     let now = SystemTime::now();
-    assert_eq!(verifier.check(&path, now, MINUTE).await, Ok(()));
+    assert_eq!(
+        verifier.check(&path, now, asked_within(MINUTE)).await,
+        Ok(())
+    );
     let port = responder.port;
     drop(responder);
     site.index(&revoked(now));
     let _responder = site.respond(port, "ca", &["-ndays", "7"]);
-    assert_eq!(verifier.check(&path, now + MINUTE, MINUTE).await, Ok(()));
+    assert_eq!(
+        verifier
+            .check(&path, now + MINUTE, asked_within(MINUTE))
+            .await,
+        Ok(())
+    );
     let late = now + MINUTE + Duration::from_secs(1);
-    let finding = verifier.check(&path, late, MINUTE).await.unwrap_err();
+    let finding = verifier
+        .check(&path, late, asked_within(MINUTE))
+        .await
+        .unwrap_err();
     assert!(finding.is_definite(), "{finding}");
 }
 
@@ -138,7 +151,9 @@ async fn an_answer_that_has_expired_does_not_count() {
     let path = forge::path(&forge::leaf(&site.ca, 0x1234, &[&responder.url]));
     for (minutes, good) in [(5, true), (7, false)] {
         let now = SystemTime::now() + minutes * MINUTE;
-        let result = verifier(config()).check(&path, now, MINUTE).await;
+        let result = verifier(config())
+            .check(&path, now, asked_within(MINUTE))
+            .await;
         assert_eq!(result.is_ok(), good, "after {minutes} minutes: {result:?}");
     }
 }
@@ -157,7 +172,7 @@ async fn damage_to_a_real_answer_is_noticed_and_never_a_panic() {
         let question = request::encode(&id, Some(&[7; 32]));
         let request = fetcher.post(responder.url.parse().unwrap()).body(question);
         let request = request.header("Content-Type", "application/ocsp-request");
-        let answer = fetcher.send(request, 1 << 16).await.unwrap();
+        let answer = fetcher.send(request, Limits::short(1 << 16)).await.unwrap();
         let question = Question {
             id: &id,
             issuer: &link.issuer,

@@ -1,4 +1,4 @@
-//! The little DER (X.690) that OCSP needs: elements read one after another, and written.
+//! The little DER (X.690) that OCSP and the lists need: elements read one after another, and written.
 //!
 //! By hand, over the reader that x509-parser brings along. `rasn-ocsp` would add thirty crates with a second and a
 //! third parser, `x509-ocsp` calls itself not ready to use and stands on superseded versions of `der` and `x509-cert`;
@@ -11,6 +11,7 @@ use x509_parser::asn1_rs::{Any, FromDer, GeneralizedTime};
 
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BIT_STRING: u8 = 0x03;
 pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const NULL: u8 = 0x05;
 pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
