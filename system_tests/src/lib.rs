@@ -27,6 +27,7 @@ pub mod peer;
 pub mod pki;
 pub mod ports;
 pub mod relay;
+pub mod rotation;
 pub mod scep;
 pub mod site;
 pub mod target;
