@@ -1,7 +1,6 @@
 //! New certificates for a connector, with its clients at work.
 
 use std::{
-    io::Read,
     net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     thread,
