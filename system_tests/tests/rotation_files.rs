@@ -1,7 +1,6 @@
 //! Certificate files that change under running daemons, in all the ways in which they are replaced.
 
 use std::{
-    io::{Read, Write},
     os::unix::fs::symlink,
     time::{Duration, Instant},
 };

@@ -105,10 +105,15 @@ pub(super) async fn run(
         Err(error) => return span.in_scope(|| report(&error, &context)),
     };
     let admitted = Box::pin(admit(&session, seat, &context).instrument(span.clone())).await;
-    let _slot = slot.succeed();
+    let slot = slot.succeed();
     match admitted {
         Ok((live, registration, control)) => {
-            connector::run(live, registration, control, &context).await;
+            // A smaller task: sessions last, handshakes do not.
+            let tasks = context.tasks.clone();
+            tasks.spawn(async move {
+                connector::run(live, registration, control, &context).await;
+                drop(slot);
+            });
         }
         Err(error) => {
             span.in_scope(|| refused(&error));
