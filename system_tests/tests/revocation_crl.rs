@@ -145,14 +145,13 @@ fn a_list_is_fetched_from_its_address() {
 #[test]
 fn a_bad_server_gives_no_list() {
     type Made = fn(String, String) -> Behaviour;
-    let cases: [(Made, &str); 9] = [
+    let cases: [(Made, &str); 8] = [
         (|list, _| Behaviour::Answer(500, list), "500"),
         (|list, _| Behaviour::Answer(404, list), "404"),
         (|_, _| Behaviour::Answer(200, "what?".into()), "not usable"),
         (|_, _| Behaviour::Answer(200, String::new()), "empty"),
         (|_, _| Behaviour::Garbage, "no answer"),
         (|_, _| Behaviour::Endless, "longer than"),
-        (|_, _| Behaviour::Drip, "no answer"),
         (|_, _| Behaviour::Hang, "no answer"),
         (
             |_, to| Behaviour::Redirect(to),
