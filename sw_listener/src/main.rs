@@ -10,6 +10,7 @@ use sw_listener::{
     config::{Config, Flags, help},
     doctor::{self, DoctorArgs},
     pki::{self, PkiArgs},
+    policy::lists::ListFiles,
     server,
     store::FileStore,
 };
@@ -58,6 +59,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             for warning in set_up(&config, Occasion::Check)?.warnings {
                 eprintln!("warning: {warning}");
             }
+            // The listener does not start with a list that it cannot read.
+            ListFiles::open(config.policy.lists.clone())?;
             if let Some(folder) = &config.state_dir {
                 FileStore::check(folder)?;
             }

@@ -13,6 +13,7 @@ use common::{
         quic, read_frame, write_frame,
     },
     shard::Seat,
+    tls::CertificateFacts,
     wire::{
         Protocol,
         close::CloseCode,
@@ -116,7 +117,7 @@ pub(super) async fn run(
             });
         }
         Err(error) => {
-            span.in_scope(|| refused(&error));
+            span.in_scope(|| refused(&error, &session));
             if let Some(code) = error.close_code() {
                 session.close_because(code, &error.told(code));
                 // Keeps the connection until the peer has been told.
@@ -126,12 +127,26 @@ pub(super) async fn run(
     }
 }
 
-fn refused(error: &HandshakeError) {
+/// Longest subject in a log line, in characters.
+const SUBJECT: usize = 128;
+
+/// With whose certificate it was: the operator has to find it.
+fn refused(error: &HandshakeError, session: &Session) {
+    let leaf = session.peer_certificates().into_iter().next();
+    let facts = leaf.and_then(|leaf| CertificateFacts::from_der(&leaf).ok());
+    let subject = facts
+        .as_ref()
+        .map(|facts| facts.subject.chars().take(SUBJECT).collect::<String>());
+    let serial = facts
+        .as_ref()
+        .map(|facts| facts.serial.chars().take(SUBJECT).collect::<String>());
     match error {
         HandshakeError::Denied(denial) if denial.is_alarming() => {
-            error!(code = denial.code(), %denial, "session refused");
+            error!(code = denial.code(), subject, serial, %denial, "session refused");
         }
-        HandshakeError::Denied(denial) => warn!(code = denial.code(), %denial, "session refused"),
+        HandshakeError::Denied(denial) => {
+            warn!(code = denial.code(), subject, serial, %denial, "session refused");
+        }
         HandshakeError::Probed(_) => info!(%error, "no session"),
         HandshakeError::Closed(_)
         | HandshakeError::Deadline
