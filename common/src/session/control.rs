@@ -1,6 +1,10 @@
 //! The control stream after `hello` and `welcome`: answers pings, sends ours, carries grants, hears `goaway`.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::{
@@ -13,7 +17,7 @@ use super::{
 };
 use crate::wire::control::Message;
 
-/// Messages that may wait between the two directions; a peer that does not read its answers waits for itself.
+/// What may wait to be sent; a peer that does not read its answers waits for itself.
 const QUEUE: usize = 16;
 
 /// What the peer said in its `goaway`.
@@ -47,9 +51,13 @@ impl ControlError {
     }
 }
 
+#[derive(Debug)]
 enum Command {
     Ping(oneshot::Sender<()>),
-    Goaway(Goaway),
+    /// The answer to a ping of the peer.
+    Pong(u64),
+    /// On the heap, so that the places of the queue are small: every session has a queue.
+    Goaway(Box<Goaway>),
 }
 
 /// Asks things of a running [`ControlLoop`]; clones are handles of the same one.
@@ -72,7 +80,7 @@ impl ControlHandle {
     /// Tells the other side that this one will end the session. A loop that has ended, or whose peer does not read, has
     /// nobody to tell.
     pub fn goaway(&self, goaway: Goaway) {
-        let _ = self.commands.try_send(Command::Goaway(goaway));
+        let _ = self.commands.try_send(Command::Goaway(Box::new(goaway)));
     }
 
     /// Completes when the peer has sent `goaway`; never when the control stream ends without one.
@@ -89,16 +97,40 @@ impl ControlHandle {
     }
 }
 
-/// The task of one control stream.
+/// The task of one control stream. What it needs is on the heap: moved from one future into the next, it would have a place
+/// in each of them for the life of the session.
 #[derive(Debug)]
-pub struct ControlLoop {
-    send: SendHalf,
-    recv: RecvHalf,
-    commands: mpsc::Receiver<Command>,
-    goaway: watch::Sender<Option<Goaway>>,
-    windows: Arc<Windows>,
+pub struct ControlLoop(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    writer: Writer,
+    reader: Reader,
     first: Option<Message>,
 }
+
+/// What answers, asks and tells.
+#[derive(Debug)]
+struct Writer {
+    send: SendHalf,
+    commands: mpsc::Receiver<Command>,
+    windows: Arc<Windows>,
+    pings: Pings,
+    nonce: u64,
+}
+
+/// What hears.
+#[derive(Debug)]
+struct Reader {
+    recv: RecvHalf,
+    goaway: watch::Sender<Option<Goaway>>,
+    commands: mpsc::Sender<Command>,
+    windows: Arc<Windows>,
+    pings: Pings,
+}
+
+/// Who waits for which pong.
+type Pings = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
 impl ControlLoop {
     /// The loop over a control stream on which `hello` has passed, for the session with these windows; and a handle to
@@ -113,113 +145,130 @@ impl ControlLoop {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (goaway, heard) = watch::channel(None);
         let handle = ControlHandle {
-            commands,
+            commands: commands.clone(),
             goaway: heard,
         };
-        let task = Self {
+        let pings = Pings::default();
+        let writer = Writer {
             send,
-            recv,
             commands: receiver,
-            goaway,
-            windows,
-            first: None,
+            windows: windows.clone(),
+            pings: pings.clone(),
+            nonce: 0,
         };
-        (task, handle)
+        let reader = Reader {
+            recv,
+            goaway,
+            commands,
+            windows,
+            pings,
+        };
+        let first = None;
+        let parts = Parts {
+            writer,
+            reader,
+            first,
+        };
+        (Self(Box::new(parts)), handle)
     }
 
     /// What to send before anything else: the listener's `welcome`.
     pub fn say_first(&mut self, message: Message) {
-        self.first = Some(message);
+        self.0.first = Some(message);
     }
 
     /// Runs until the stream ends.
-    pub async fn run(self) -> ControlError {
-        let Self {
-            mut send,
-            recv,
-            commands,
-            goaway,
-            windows,
+    pub async fn run(mut self) -> ControlError {
+        let Parts {
+            writer,
+            reader,
             first,
-        } = self;
-        if let Some(message) = first
-            && let Err(error) = write_frame(&mut send, &message).await
+        } = &mut *self.0;
+        if let Some(message) = first.take()
+            && let Err(error) = write_frame(&mut writer.send, &message).await
         {
             return error.into();
         }
-        let (incoming, received) = mpsc::channel(QUEUE);
+        // Two futures, because a half-read frame must not be dropped when a command comes.
         tokio::select! {
-            error = read_all(recv, incoming) => error,
-            error = serve(send, received, commands, goaway, &windows) => error,
+            error = reader.run() => error,
+            error = writer.run() => error,
         }
     }
 }
 
-/// Reads in a future of its own, because a half-read frame must not be dropped when a command comes.
-async fn read_all(mut recv: RecvHalf, incoming: mpsc::Sender<Message>) -> ControlError {
-    loop {
-        match read_frame(&mut recv).await {
-            Ok(message) => {
-                if incoming.send(message).await.is_err() {
-                    return std::future::pending().await;
+impl Reader {
+    async fn run(&mut self) -> ControlError {
+        loop {
+            let message = match read_frame(&mut self.recv).await {
+                Ok(message) => message,
+                Err(error) => return error.into(),
+            };
+            match message {
+                Message::Ping { nonce } => {
+                    // The writer lives as long as this does.
+                    let _ = self.commands.send(Command::Pong(nonce)).await;
                 }
-            }
-            Err(error) => return error.into(),
-        }
-    }
-}
-
-async fn serve(
-    mut send: SendHalf,
-    mut received: mpsc::Receiver<Message>,
-    mut commands: mpsc::Receiver<Command>,
-    goaway: watch::Sender<Option<Goaway>>,
-    windows: &Windows,
-) -> ControlError {
-    let mut waiting: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
-    let mut nonce = 0;
-    loop {
-        let reply = tokio::select! {
-            Some(message) = received.recv() => match message {
-                Message::Ping { nonce } => Message::Pong { nonce },
                 Message::Pong { nonce } => {
-                    if let Some(answer) = waiting.remove(&nonce) {
+                    if let Some(answer) = lock(&self.pings).remove(&nonce) {
                         // Whoever asked may have run out of patience.
                         let _ = answer.send(());
                     }
-                    continue;
                 }
-                Message::Goaway { reason, reconnect_after_ms } => {
+                Message::Goaway {
+                    reason,
+                    reconnect_after_ms,
+                } => {
                     let reconnect_after = Duration::from_millis(reconnect_after_ms);
-                    goaway.send_replace(Some(Goaway { reason, reconnect_after }));
-                    continue;
+                    self.goaway.send_replace(Some(Goaway {
+                        reason,
+                        reconnect_after,
+                    }));
                 }
-                Message::Window { stream, offset } => {
-                    windows.heard(stream, offset);
-                    continue;
-                }
+                Message::Window { stream, offset } => self.windows.heard(stream, offset),
                 Message::Hello(_) => return ControlError::Unexpected("hello"),
                 Message::Welcome(_) => return ControlError::Unexpected("welcome"),
                 Message::Probe(_) | Message::Probed(_) => return ControlError::Unexpected("probe"),
-            },
-            Some(command) = commands.recv() => match command {
-                Command::Ping(answer) => {
-                    waiting.retain(|_, answer| !answer.is_closed());
-                    nonce += 1;
-                    waiting.insert(nonce, answer);
-                    Message::Ping { nonce }
-                }
-                Command::Goaway(goaway) => Message::Goaway {
-                    reason: goaway.reason,
-                    reconnect_after_ms: u64::try_from(goaway.reconnect_after.as_millis()).unwrap_or(u64::MAX),
-                },
-            },
-            (stream, offset) = windows.next_grant() => Message::Window { stream, offset },
-        };
-        if let Err(error) = write_frame(&mut send, &reply).await {
-            return error.into();
+            }
         }
     }
+}
+
+impl Writer {
+    async fn run(&mut self) -> ControlError {
+        loop {
+            let message = tokio::select! {
+                Some(command) = self.commands.recv() => self.carry_out(command),
+                (stream, offset) = self.windows.next_grant() => Message::Window { stream, offset },
+            };
+            if let Err(error) = write_frame(&mut self.send, &message).await {
+                return error.into();
+            }
+        }
+    }
+
+    /// What to tell the peer.
+    fn carry_out(&mut self, command: Command) -> Message {
+        match command {
+            Command::Ping(answer) => {
+                let mut pings = lock(&self.pings);
+                pings.retain(|_, answer| !answer.is_closed());
+                self.nonce += 1;
+                pings.insert(self.nonce, answer);
+                Message::Ping { nonce: self.nonce }
+            }
+            Command::Pong(nonce) => Message::Pong { nonce },
+            Command::Goaway(goaway) => Message::Goaway {
+                reason: goaway.reason,
+                reconnect_after_ms: u64::try_from(goaway.reconnect_after.as_millis())
+                    .unwrap_or(u64::MAX),
+            },
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
