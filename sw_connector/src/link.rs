@@ -117,6 +117,7 @@ impl Link {
                     streams.spawn(async move {
                         serve::run(send, recv, protocol, &context, cut).await;
                     });
+                    self.session.make_room(streams.len());
                 }
                 Err(closed) => return closed,
             }

@@ -84,6 +84,14 @@ impl Session {
         }
     }
 
+    /// So many streams of the peer are running: lets it open as many again, up to the limit of the settings. To be told
+    /// with every stream that is accepted.
+    pub fn make_room(&self, running: usize) {
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.make_room(running),
+        }
+    }
+
     /// Ends the session at once and tells the peer why. What is in flight is lost.
     pub fn close(&self, code: CloseCode) {
         match &self.carrier {

@@ -1,5 +1,6 @@
 //! The QUIC carrier (RFC 9000): connection, transport parameters, congestion control, socket, endpoint keys.
 
+mod allowance;
 mod budget;
 pub mod congestion;
 mod endpoint;
@@ -21,7 +22,7 @@ use std::{
 use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 
-use self::budget::SendBudget;
+use self::{allowance::Allowance, budget::SendBudget};
 pub use self::{
     congestion::CongestionControl,
     endpoint::endpoint,
@@ -51,6 +52,7 @@ struct SharedState {
     /// The most that a stream's window may grow to, in bytes.
     stream_window: u32,
     budget: SendBudget,
+    allowance: Allowance,
     started: Instant,
     /// Receive window of the connection as last announced by [`QuicCarrier::answers`], in bytes.
     session_window: AtomicU64,
@@ -75,6 +77,7 @@ impl QuicCarrier {
             grants: protocol == Protocol::V2,
             stream_window: settings.stream_window,
             budget: SendBudget::default(),
+            allowance: Allowance::new(settings.max_streams),
             started: Instant::now(),
             session_window: AtomicU64::new(settings.session_window),
         };
@@ -92,6 +95,13 @@ impl QuicCarrier {
     pub(super) async fn accept_stream(&self) -> Result<(SendHalf, RecvHalf), Closed> {
         let (send, recv) = self.connection.accept_bi().await?;
         Ok(self.halves(send, recv))
+    }
+
+    pub(super) fn make_room(&self, running: usize) {
+        if let Some(streams) = self.shared.allowance.raise(running) {
+            self.connection
+                .set_max_concurrent_bi_streams(streams.into());
+        }
     }
 
     fn halves(&self, send: quinn::SendStream, recv: quinn::RecvStream) -> (SendHalf, RecvHalf) {

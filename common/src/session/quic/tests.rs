@@ -138,3 +138,34 @@ async fn protocol_1_knows_no_grants() {
         received += read_some(&mut recv).await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_peer_may_hold_more_streams_once_it_holds_many() {
+    const MOST: usize = 700;
+    let settings = TransportSettings {
+        max_streams: 700,
+        ..Default::default()
+    };
+    let pair = pair(Protocol::V2, &settings).await;
+    let opening = async {
+        let mut open = Vec::new();
+        for _ in 0..MOST {
+            let mut stream = pair.listener.open_stream().await.unwrap();
+            stream.0.write("h".into()).await.unwrap();
+            open.push(stream);
+        }
+        let more = timeout(SHORT, pair.listener.open_stream()).await;
+        assert!(more.is_err(), "beyond the limit");
+        open
+    };
+    let accepting = async {
+        let mut accepted = Vec::new();
+        while accepted.len() < MOST {
+            accepted.push(pair.connector.accept_stream().await.unwrap());
+            pair.connector.make_room(accepted.len());
+        }
+        accepted
+    };
+    let both = async { tokio::join!(opening, accepting) };
+    timeout(Duration::from_secs(10), both).await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CongestionControl, budget};
+use super::{CongestionControl, allowance, budget};
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
@@ -25,7 +25,7 @@ pub struct TransportSettings {
     /// How far the peer may run ahead of all readers together, in bytes. It is what a hostile peer can make us hold;
     /// an honest one stays far below.
     pub session_window: u64,
-    /// Bidirectional streams that the peer may hold open.
+    /// Bidirectional streams that the peer may hold open. It is [allowed fewer](super::allowance) while it has few.
     pub max_streams: u32,
     /// Longest UDP payload that is received and that path MTU discovery (RFC 8899) tries, in bytes.
     pub max_udp_payload: u16,
@@ -74,7 +74,7 @@ impl TransportSettings {
             .stream_receive_window(self.stream_window.into())
             .receive_window(window.expect("at most 64 GiB"))
             .send_window(budget::LEAST)
-            .max_concurrent_bidi_streams(self.max_streams.into())
+            .max_concurrent_bidi_streams(allowance::first(self.max_streams).into())
             .max_concurrent_uni_streams(VarInt::from_u32(0))
             .datagram_receive_buffer_size(None)
             .enable_segmentation_offload(self.segmentation_offload)

@@ -1,0 +1,63 @@
+//! How many streams the peer may hold open (RFC 9000, section 4.6).
+//!
+//! quinn makes room for every stream that the peer may open, before it does: some 70 bytes and 0.2 µs each, for every
+//! connection. So the peer may open few at first, and twice as many whenever half of them are running.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Streams that the peer may open at once on a new connection.
+const FIRST: u32 = 256;
+
+/// What the peer of one connection may open.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    allowed: AtomicU32,
+    most: u32,
+}
+
+/// How many streams a new connection allows its peer, which may hold `most`.
+pub(super) fn first(most: u32) -> u32 {
+    most.min(FIRST)
+}
+
+impl Allowance {
+    /// That of a new connection, for a peer that may hold `most` streams open.
+    pub(super) fn new(most: u32) -> Self {
+        Self {
+            allowed: AtomicU32::new(first(most)),
+            most,
+        }
+    }
+
+    /// So many of the peer's streams are running: what it is to be allowed from now on, if that is more than before.
+    pub(super) fn raise(&self, running: usize) -> Option<u32> {
+        let more = |allowed: u32| {
+            let is_half = running >= allowed as usize / 2;
+            (is_half && allowed < self.most).then(|| allowed.saturating_mul(2).min(self.most))
+        };
+        self.allowed.fetch_update(Relaxed, Relaxed, more).ok()?;
+        Some(self.allowed.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_doubles_when_half_is_used_and_ends_at_the_most() {
+        let allowance = Allowance::new(1000);
+        assert_eq!(allowance.raise(127), None);
+        assert_eq!(allowance.raise(128), Some(512));
+        assert_eq!(allowance.raise(128), None);
+        assert_eq!(allowance.raise(256), Some(1000));
+        assert_eq!(allowance.raise(1000), None);
+    }
+
+    #[test]
+    fn few_are_allowed_at_once() {
+        let allowance = Allowance::new(9);
+        assert_eq!(first(9), 9);
+        assert_eq!(allowance.raise(9), None);
+    }
+}
