@@ -96,10 +96,10 @@ impl Link {
         if closed == Closed::Locally {
             cut.cancel();
             streams.wait().await;
+            self.session.close(CloseCode::Closed);
+            // It fails only when the listener is not there to hear it.
+            let _ = timeout(FAREWELL, self.endpoint.wait_idle()).await;
         }
-        self.session.close(CloseCode::Closed);
-        // It fails only when the listener is not there to hear it.
-        let _ = timeout(FAREWELL, self.endpoint.wait_idle()).await;
         Ended { closed, streams }
     }
 
