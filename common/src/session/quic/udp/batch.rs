@@ -40,6 +40,11 @@ fn segment(transmit: &Transmit<'_>) -> usize {
     transmit.segment_size.unwrap_or(whole).max(1)
 }
 
+/// How many datagrams a transmit has.
+pub(super) fn segments(transmit: &Transmit<'_>) -> usize {
+    transmit.contents.len().div_ceil(segment(transmit))
+}
+
 /// Whether quinn is likely to hand over more at once.
 pub(super) fn is_full(transmit: &Transmit<'_>) -> bool {
     transmit.contents.len() >= FULL * segment(transmit)

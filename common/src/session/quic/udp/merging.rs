@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     task::{Context, Poll},
     thread::{self, ThreadId},
+    time::Instant,
 };
 
 use quinn::{
@@ -21,7 +22,10 @@ use quinn::{
 use tokio::{sync::Notify, task::yield_now};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::batch::{Batch, is_full, is_long};
+use super::{
+    batch::{Batch, is_full, is_long, segments},
+    pace::{FEW, Pace},
+};
 
 /// Room that every receive buffer must have: a UDP length.
 const RECEIVE_BYTES: usize = 65_536;
@@ -42,6 +46,7 @@ struct Lane {
 struct Queue {
     inner: Arc<dyn AsyncUdpSocket>,
     batch: Mutex<Batch>,
+    pace: Mutex<Pace>,
     waiting: Notify,
 }
 
@@ -69,6 +74,7 @@ impl MergingSocket {
         let queue = Arc::new(Queue {
             inner: self.inner.clone(),
             batch: Mutex::default(),
+            pace: Mutex::default(),
             waiting: Notify::new(),
         });
         let lane = Lane {
@@ -90,7 +96,9 @@ impl AsyncUdpSocket for MergingSocket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         match self.queue() {
             Some(queue) => queue.send(transmit),
-            None if is_full(transmit) || is_long(transmit) => self.new_queue().send(transmit),
+            None if segments(transmit) >= FEW || is_long(transmit) => {
+                self.new_queue().send(transmit)
+            }
             None => self.inner.try_send(transmit),
         }
     }
@@ -109,7 +117,11 @@ impl AsyncUdpSocket for MergingSocket {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.inner.max_transmit_segments()
+        let most = self.inner.max_transmit_segments();
+        match self.queue() {
+            Some(queue) => queue.pace().allowed(most, Instant::now()),
+            None => most.min(FEW),
+        }
     }
 
     /// quinn reserves this many times the longest datagram for every receive; the kernel never merges more than a UDP
@@ -126,6 +138,9 @@ impl AsyncUdpSocket for MergingSocket {
 
 impl Queue {
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let count = segments(transmit);
+        self.pace()
+            .sent(count, transmit.destination, Instant::now());
         let mut batch = self.batch();
         if !batch.is_empty() && !batch.continues(transmit) {
             self.send_all(&mut batch)?;
@@ -160,6 +175,10 @@ impl Queue {
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod bind;
 mod merging;
+mod pace;
 
 pub use self::bind::{BindError, UdpBuffers, bind};
 pub(super) use self::merging::MergingSocket;
