@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,7 +11,7 @@ use common::{
     ids::SessionId,
     session::{
         Closed, FrameIoError, RecvHalf, SendHalf, Session,
-        quic::{self, BindError},
+        quic::{self, BindError, TransportSettings},
         read_frame, write_frame,
     },
     target::Host,
@@ -143,9 +144,12 @@ pub(crate) async fn shake_hands(
     material: &Material,
     config: &Config,
 ) -> Result<(Endpoint, quinn::Connection), DialError> {
-    let endpoint = endpoint(address, config)?;
+    let transport = config.transport.towards(address);
+    let endpoint = endpoint(address, config, &transport)?;
+    let mut client = material.client().clone();
+    client.transport_config(Arc::new(transport.to_quinn()));
     let connecting = endpoint
-        .connect_with(material.client().clone(), address, &listener.name)
+        .connect_with(client, address, &listener.name)
         .map_err(|source| DialError::Connect { address, source })?;
     let connection = timeout(HANDSHAKE_LIMIT, connecting)
         .await
@@ -185,7 +189,11 @@ async fn dial_address(
 }
 
 /// A socket of its own for every dial: a port that a NAT or a firewall has turned against us is not used again.
-fn endpoint(address: SocketAddr, config: &Config) -> Result<Endpoint, DialError> {
+fn endpoint(
+    address: SocketAddr,
+    config: &Config,
+    transport: &TransportSettings,
+) -> Result<Endpoint, DialError> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -194,8 +202,7 @@ fn endpoint(address: SocketAddr, config: &Config) -> Result<Endpoint, DialError>
     if let Some(advice) = buffers.advice() {
         debug!("{advice}");
     }
-    quic::endpoint(socket, EndpointConfig::default(), None, &config.transport)
-        .map_err(DialError::Endpoint)
+    quic::endpoint(socket, EndpointConfig::default(), None, transport).map_err(DialError::Endpoint)
 }
 
 async fn greet(

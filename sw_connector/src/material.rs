@@ -6,7 +6,6 @@ use aws_lc_rs::digest::{Context as Digest, SHA256};
 use common::{
     blocking,
     reload::{Cause, Reloads},
-    session::quic::TransportSettings,
     systemd,
     tls::{
         self, CertificateFacts, Credentials, Demands, Finding, LoadErrors, Occasion, Role,
@@ -80,8 +79,7 @@ impl Material {
             certificate: files.chain.clone(),
             source,
         })?;
-        let mut client = quinn::ClientConfig::new(Arc::new(crypto));
-        client.transport_config(Arc::new(TransportSettings::to_quinn(&config.transport)));
+        let client = quinn::ClientConfig::new(Arc::new(crypto));
         let material = Self {
             client,
             shown,

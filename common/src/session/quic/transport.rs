@@ -1,8 +1,8 @@
 //! Transport parameters (RFC 9000, section 18.2): one place for keep-alive, windows and limits.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use super::{CongestionControl, allowance, budget};
+use super::{CongestionControl, allowance, budget, udp::longest_payload};
 use quinn::{MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Largest flow-control window of a session that the settings accept, in bytes (64 GiB).
@@ -10,6 +10,9 @@ const MAX_SESSION_WINDOW: u64 = 1 << 36;
 
 /// UDP payload of a jumbo frame over IPv6: 9,000 - 40 - 8 bytes.
 const JUMBO: u16 = 8_952;
+
+/// UDP payload that every path of QUIC carries, in bytes (RFC 9000, section 14).
+const SHORTEST: u16 = 1200;
 
 /// What the settings decide about a QUIC connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,18 @@ const PACKET_THRESHOLD: u32 = 128;
 const TIME_THRESHOLD: f32 = 1.5;
 
 impl TransportSettings {
+    /// The same for a connection to one peer. What the interface towards it does not take whole is neither announced nor
+    /// tried: on Ethernet, path MTU discovery then ends after a few probes instead of losing jumbo ones, and the peer keeps
+    /// no room for them.
+    #[must_use]
+    pub fn towards(&self, peer: SocketAddr) -> Self {
+        let longest = longest_payload(peer).unwrap_or(self.max_udp_payload);
+        Self {
+            max_udp_payload: self.max_udp_payload.min(longest.max(SHORTEST)),
+            ..self.clone()
+        }
+    }
+
     /// The settings in quinn's terms.
     ///
     /// # Panics
@@ -83,5 +98,26 @@ impl TransportSettings {
             .mtu_discovery_config(Some(discovery))
             .congestion_controller_factory(self.congestion.factory());
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_interface_does_not_take_is_not_announced() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        let long = TransportSettings {
+            max_udp_payload: u16::MAX,
+            ..Default::default()
+        };
+        let interface = longest_payload(peer).unwrap();
+        assert_eq!(long.towards(peer).max_udp_payload, interface);
+        let short = TransportSettings {
+            max_udp_payload: 1300,
+            ..Default::default()
+        };
+        assert_eq!(short.towards(peer), short);
     }
 }

@@ -4,6 +4,7 @@ mod batch;
 mod bind;
 mod merging;
 mod pace;
+mod route;
 
 pub use self::bind::{BindError, UdpBuffers, bind};
-pub(super) use self::merging::MergingSocket;
+pub(super) use self::{merging::MergingSocket, route::longest_payload};
