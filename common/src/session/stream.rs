@@ -44,13 +44,14 @@ pub struct SendHalf {
 
 #[derive(Debug)]
 enum SendCarrier {
-    Quic(QuicSend),
+    /// On the heap, because a half is moved through many futures, and would have a place in each of them.
+    Quic(Box<QuicSend>),
 }
 
 impl SendHalf {
     pub(super) fn over_quic(stream: QuicSend) -> Self {
         Self {
-            carrier: SendCarrier::Quic(stream),
+            carrier: SendCarrier::Quic(Box::new(stream)),
             ended: false,
         }
     }
@@ -134,13 +135,14 @@ pub struct RecvHalf {
 
 #[derive(Debug)]
 enum RecvCarrier {
-    Quic(QuicRecv),
+    /// On the heap, as a [sending half](SendCarrier::Quic).
+    Quic(Box<QuicRecv>),
 }
 
 impl RecvHalf {
     pub(super) fn over_quic(stream: QuicRecv) -> Self {
         Self {
-            carrier: RecvCarrier::Quic(stream),
+            carrier: RecvCarrier::Quic(Box::new(stream)),
             ended: false,
         }
     }
