@@ -16,6 +16,10 @@ const PART: u64 = 8;
 /// A window of which half lasts longer than this is larger than its reader needs.
 const LONG: Duration = Duration::from_secs(1);
 
+/// How far a sender may be ahead of a reader who makes no grants: far more than control messages ever are, and a bound for
+/// who sends them with a gap, so that none can be read.
+const UNSAID: u64 = 4 << 20;
+
 /// What is granted of one stream.
 #[derive(Debug)]
 pub(crate) struct Intake {
@@ -25,6 +29,8 @@ pub(crate) struct Intake {
     /// What had been consumed when the window was last looked at, and when that was.
     reviewed: u64,
     since: Duration,
+    /// Whether the sender is told of no grants, and needs none.
+    lifted: bool,
 }
 
 impl Intake {
@@ -36,12 +42,14 @@ impl Intake {
             window: INITIAL_WINDOW,
             reviewed: 0,
             since: now,
+            lifted: false,
         }
     }
 
-    /// Grants everything: for a stream whose reader makes no grants.
+    /// Grants by itself what nobody reaches in good faith: for a stream whose sender is told of no grants.
     pub(crate) fn lift(&mut self) {
-        self.granted = u64::MAX;
+        self.lifted = true;
+        self.granted = self.consumed + UNSAID;
     }
 
     /// Up to this offset the sender may have sent.
@@ -70,6 +78,10 @@ impl Intake {
         grow: impl FnOnce(u64) -> bool,
     ) -> Option<u64> {
         self.consumed += bytes;
+        if self.lifted {
+            self.granted = self.consumed + UNSAID;
+            return None;
+        }
         if self.consumed - self.reviewed >= self.window / 2 {
             self.review(now, most, rtt, grow);
         }
@@ -194,5 +206,19 @@ mod tests {
             intake.consumed(INITIAL_WINDOW / 2, now, MOST, || RTT, |_| false);
         }
         assert_eq!(intake.window(), INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn without_grants_a_sender_is_bounded_all_the_same() {
+        let mut intake = Intake::new(Duration::ZERO);
+        intake.lift();
+        let bytes = 1 << 30;
+        let rtt = || Duration::ZERO;
+        assert_eq!(
+            intake.consumed(bytes, Duration::ZERO, bytes, rtt, |_| true),
+            None
+        );
+        assert_eq!(intake.granted(), bytes + UNSAID);
+        assert_eq!(intake.window(), INITIAL_WINDOW, "nothing grew");
     }
 }
