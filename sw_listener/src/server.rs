@@ -50,6 +50,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// (RFC 9000, section 10.2), to tell again whoever has not heard; a listener that starts again does so as well, with a
 /// stateless reset.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// And so much longer for each session, so that on a slow processor each has its turn to say it.
+const LAST_WORDS_EACH: Duration = Duration::from_micros(200);
 
 /// Why the listener did not start, or did not go on.
 #[derive(Debug, Error)]
@@ -285,14 +287,16 @@ impl Server {
         self.drain(&streams).await;
         streams.cut();
         let code = CloseCode::Draining;
-        for live in self.registry.everyone() {
-            live.session.close(code);
-        }
+        let sessions = self.registry.everyone();
+        sessions.iter().for_each(|live| live.session.close(code));
+        let each = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        let last_words = LAST_WORDS + LAST_WORDS_EACH.saturating_mul(each);
+        drop(sessions);
         let number = VarInt::from_u32(code.number());
         self.endpoint.close(number, code.text().as_bytes());
         self.sessions.close();
         // That not all have answered is no fault.
-        let _ = timeout(LAST_WORDS, self.endpoint.wait_idle()).await;
+        let _ = timeout(last_words, self.endpoint.wait_idle()).await;
         if timeout(FAREWELL, self.sessions.wait()).await.is_err() {
             warn!("some sessions did not end in time");
         }
