@@ -232,6 +232,21 @@ fn clients_beyond_the_limit_of_open_files_are_reset_and_the_api_answers() {
     expect_served_again(&world, opening);
 }
 
+/// A connector allows few streams at first, and more as they come.
+#[test]
+fn many_clients_at_once_are_all_served() {
+    let world = World::new();
+    let target = Target::echo();
+    let opening = world.open(target.address);
+    let mut clients: Vec<_> = (0..700).map(|_| client::connect(opening)).collect();
+    for (number, tcp) in clients.iter_mut().enumerate() {
+        client::echo(tcp, number.to_string().as_bytes());
+    }
+    world.listener.api.wait_streams(UID, clients.len());
+    drop(clients);
+    world.listener.api.wait_streams(UID, 0);
+}
+
 /// The connector's limit of streams is a refusal after a while, not a stall of everything.
 #[test]
 fn the_limit_of_streams_of_a_connector_hits_only_new_streams() {

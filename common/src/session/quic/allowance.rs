@@ -1,7 +1,8 @@
 //! How many streams the peer may hold open (RFC 9000, section 4.6).
 //!
 //! quinn makes room for every stream that the peer may open, before it does: some 70 bytes and 0.2 µs each, for every
-//! connection. So the peer may open few at first, and twice as many whenever half of them are running.
+//! connection. So the peer may open few at first, and twice as many whenever a quarter of them are
+//! running: before a peer has to wait, and also where streams live so shortly that most of those allowed are on their way.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -32,11 +33,11 @@ impl Allowance {
     /// So many of the peer's streams are running: what it is to be allowed from now on, if that is more than before.
     pub(super) fn raise(&self, running: usize) -> Option<u32> {
         let more = |allowed: u32| {
-            let is_half = running >= allowed as usize / 2;
-            (is_half && allowed < self.most).then(|| allowed.saturating_mul(2).min(self.most))
+            let wanted = running >= allowed as usize / 4 && allowed < self.most;
+            wanted.then(|| allowed.saturating_mul(2).min(self.most))
         };
-        self.allowed.fetch_update(Relaxed, Relaxed, more).ok()?;
-        Some(self.allowed.load(Relaxed))
+        let before = self.allowed.fetch_update(Relaxed, Relaxed, more).ok()?;
+        more(before)
     }
 }
 
@@ -45,12 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_doubles_when_half_is_used_and_ends_at_the_most() {
+    fn it_doubles_when_a_quarter_is_used_and_ends_at_the_most() {
         let allowance = Allowance::new(1000);
-        assert_eq!(allowance.raise(127), None);
-        assert_eq!(allowance.raise(128), Some(512));
-        assert_eq!(allowance.raise(128), None);
-        assert_eq!(allowance.raise(256), Some(1000));
+        assert_eq!(allowance.raise(63), None);
+        assert_eq!(allowance.raise(64), Some(512));
+        assert_eq!(allowance.raise(64), None);
+        assert_eq!(allowance.raise(128), Some(1000));
         assert_eq!(allowance.raise(1000), None);
     }
 
