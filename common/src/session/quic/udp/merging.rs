@@ -2,7 +2,8 @@
 //!
 //! quinn hands over at most ten datagrams at a time; the kernel's segmentation offload takes 64 KiB for about the same
 //! cost. A transmit with fewer than ten is the end of a burst and leaves at once, so that a small message waits for
-//! nothing; what waits behind a full one leaves at the latest when the runtime has turned once.
+//! nothing; what waits behind a full one leaves at the latest when the runtime has turned once. A connection that has begun to
+//! send much may put ten into a transmit; before, [few](super::pace).
 
 use std::{
     fmt,
@@ -320,6 +321,27 @@ mod tests {
         send(&socket, 10, 1200).unwrap();
         send(&socket, 1, 60).unwrap();
         assert_eq!(recorder.sends(), [15_600, 12_000, 60]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_may_put_more_into_a_transmit_once_it_has_more_to_send() {
+        let (recorder, socket) = socket();
+        assert_eq!(socket.max_transmit_segments(), FEW);
+        send(&socket, FEW, 1200).unwrap();
+        send(&socket, 1, 1200).unwrap();
+        assert_eq!(socket.max_transmit_segments(), FEW, "a handshake");
+        send(&socket, FEW, 1200).unwrap();
+        send(&socket, FEW, 1200).unwrap();
+        assert_eq!(
+            socket.max_transmit_segments(),
+            64,
+            "as many as the kernel takes"
+        );
+        assert_eq!(
+            recorder.sends(),
+            [3600, 1200, 3600, 3600],
+            "none of them waits"
+        );
     }
 
     #[tokio::test]
