@@ -65,10 +65,16 @@ pub(super) async fn examine(config: &Config, steps: &Steps) -> Client {
 fn client(config: &Config) -> Client {
     let mut config = config.clone();
     config.legacy_protocol = false;
-    // Enough to see whether packets of an ordinary network come through.
-    config.transport.max_udp_payload = config.transport.max_udp_payload.min(ETHERNET);
     let loaded = Material::load(&config, Occasion::Start);
     loaded.ok().map(|(material, _)| Arc::new(material))
+}
+
+/// The settings with which listeners are dialled: packets long enough to see whether those of an ordinary network come
+/// through.
+pub(super) fn to_dial(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.transport.max_udp_payload = config.transport.max_udp_payload.min(ETHERNET);
+    config
 }
 
 /// UDP payload of 1,500 bytes over IPv6.

@@ -50,7 +50,7 @@ pub fn run(
         let deadline = Instant::now() + LIMIT;
         let mut tasks = JoinSet::new();
         let blocks = match config {
-            Ok(config) => examine(Arc::new(config), args, &mut tasks).await,
+            Ok(config) => examine(Arc::new(local::to_dial(&config)), args, &mut tasks).await,
             Err(problems) => {
                 let (steps, block) = Block::new(None);
                 steps.tell_all(local::bad_settings(&problems)).await;
