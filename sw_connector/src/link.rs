@@ -40,7 +40,7 @@ impl Link {
     pub(crate) fn new(dialled: Dialled) -> Self {
         let control = dialled
             .control
-            .map(|(send, recv, _)| ControlLoop::new(send, recv, dialled.session.windows().clone()));
+            .map(|(send, recv, _)| ControlLoop::new(send, recv, &dialled.session));
         let (task, control) = control.unzip();
         Self {
             session: dialled.session,
@@ -76,7 +76,7 @@ impl Link {
         let mut control = pin!(async {
             match task {
                 Some(task) => task.run().await,
-                None => std::future::pending().await,
+                None => match self.session.carry_spares().await {},
             }
         });
         let closed = tokio::select! {

@@ -56,7 +56,7 @@ async fn serve(
     let control = async {
         match control {
             Some(control) => control.run().await,
-            None => std::future::pending().await,
+            None => match live.session.carry_spares().await {},
         }
     };
     let (mut left, mut told) = (false, false);

@@ -1,6 +1,7 @@
 //! What the network does to packets reaches neither the bytes nor the session. Needs root, iproute2 and `/dev/net/tun`.
 
 use std::{
+    io::Write,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
@@ -95,6 +96,43 @@ fn a_path_that_loses_in_bursts() {
         ..SLOW
     };
     transfer_over(losing, |counts| counts.lost > 0);
+}
+
+/// What small messages are made of is sent twice there, in two ways.
+#[test]
+fn small_messages_on_a_path_that_loses() {
+    const LOSING: Conditions = Conditions {
+        loss: Loss::Random(0.05),
+        ..path(20)
+    };
+    far(LOSING, |far| {
+        let session = far.session();
+        let echo = Target::echo();
+        let opening = far.open(&echo);
+        far.there(|| {
+            let mut tcp = client::connect(opening);
+            for number in 0..200 {
+                client::echo(&mut tcp, format!("message {number}\n").as_bytes());
+            }
+            // Some under way at a time, of any length.
+            for round in 0..20 {
+                let parts: Vec<_> = (1..8).map(|part| noise(round * 8 + part)).collect();
+                parts.iter().for_each(|part| tcp.write_all(part).unwrap());
+                client::expect(&mut tcp, &parts.concat());
+            }
+        });
+        assert_eq!(far.session(), session);
+        for direction in Direction::BOTH {
+            let counts = far.lab.counts(direction);
+            assert!(counts.lost > 0, "{direction:?}: {counts}");
+        }
+    });
+}
+
+/// Up to 1,100 bytes, each time others.
+fn noise(seed: usize) -> Vec<u8> {
+    let bytes = (0..seed * 97 % 1100 + 1).map(|at| (at * 31 + seed * 7) % 251);
+    bytes.map(|byte| byte as u8).collect()
 }
 
 #[test]

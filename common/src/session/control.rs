@@ -1,4 +1,5 @@
-//! The control stream after `hello` and `welcome`: answers pings, sends ours, carries grants, hears `goaway`.
+//! The control stream after `hello` and `welcome`: answers pings, sends ours, carries grants, hears `goaway`. Spares travel
+//! beside it, by the same task.
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    FrameIoError, RecvHalf, SendHalf, StreamError, flow::Windows, read_frame, write_frame,
+    FrameIoError, RecvHalf, SendHalf, Session, StreamError, flow::Windows, read_frame, write_frame,
 };
 use crate::wire::control::Message;
 
@@ -56,14 +57,14 @@ enum Command {
     Ping(oneshot::Sender<()>),
     /// The answer to a ping of the peer.
     Pong(u64),
-    /// On the heap, so that the places of the queue are small: every session has a queue.
-    Goaway(Box<Goaway>),
 }
 
 /// Asks things of a running [`ControlLoop`]; clones are handles of the same one.
 #[derive(Debug, Clone)]
 pub struct ControlHandle {
     commands: mpsc::Sender<Command>,
+    /// Ours. Not in the queue, which the peer's pings may fill.
+    farewell: watch::Sender<Option<Goaway>>,
     goaway: watch::Receiver<Option<Goaway>>,
 }
 
@@ -77,10 +78,10 @@ impl ControlHandle {
         timeout(within, round_trip).await.unwrap_or(false)
     }
 
-    /// Tells the other side that this one will end the session. A loop that has ended, or whose peer does not read, has
-    /// nobody to tell.
+    /// Tells the other side that this one will end the session, before anything that is asked of it later. Of two that
+    /// come at once the last is told. A loop that has ended, or whose peer does not read, has nobody to tell.
     pub fn goaway(&self, goaway: Goaway) {
-        let _ = self.commands.try_send(Command::Goaway(Box::new(goaway)));
+        self.farewell.send_replace(Some(goaway));
     }
 
     /// Completes when the peer has sent `goaway`; never when the control stream ends without one.
@@ -104,6 +105,7 @@ pub struct ControlLoop(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
+    session: Session,
     writer: Writer,
     reader: Reader,
     first: Option<Message>,
@@ -114,6 +116,7 @@ struct Parts {
 struct Writer {
     send: SendHalf,
     commands: mpsc::Receiver<Command>,
+    farewell: watch::Receiver<Option<Goaway>>,
     windows: Arc<Windows>,
     pings: Pings,
     nonce: u64,
@@ -133,26 +136,24 @@ struct Reader {
 type Pings = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
 impl ControlLoop {
-    /// The loop over a control stream on which `hello` has passed, for the session with these windows; and a handle to
-    /// it.
-    pub fn new(
-        mut send: SendHalf,
-        mut recv: RecvHalf,
-        windows: Arc<Windows>,
-    ) -> (Self, ControlHandle) {
+    /// The loop over the control stream of a session, on which `hello` has passed; and a handle to it.
+    pub fn new(mut send: SendHalf, mut recv: RecvHalf, session: &Session) -> (Self, ControlHandle) {
         send.put_first();
         recv.lift();
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (goaway, heard) = watch::channel(None);
+        let (farewell, to_say) = watch::channel(None);
         let handle = ControlHandle {
             commands: commands.clone(),
+            farewell,
             goaway: heard,
         };
         let pings = Pings::default();
         let writer = Writer {
             send,
             commands: receiver,
-            windows: windows.clone(),
+            farewell: to_say,
+            windows: session.windows().clone(),
             pings: pings.clone(),
             nonce: 0,
         };
@@ -160,11 +161,12 @@ impl ControlLoop {
             recv,
             goaway,
             commands,
-            windows,
+            windows: session.windows().clone(),
             pings,
         };
         let first = None;
         let parts = Parts {
+            session: session.clone(),
             writer,
             reader,
             first,
@@ -180,6 +182,7 @@ impl ControlLoop {
     /// Runs until the stream ends.
     pub async fn run(mut self) -> ControlError {
         let Parts {
+            session,
             writer,
             reader,
             first,
@@ -189,10 +192,11 @@ impl ControlLoop {
         {
             return error.into();
         }
-        // Two futures, because a half-read frame must not be dropped when a command comes.
+        // Futures of their own, because a half-read frame must not be dropped when a command comes.
         tokio::select! {
             error = reader.run() => error,
             error = writer.run() => error,
+            never = session.carry_spares() => match never {},
         }
     }
 }
@@ -238,6 +242,8 @@ impl Writer {
     async fn run(&mut self) -> ControlError {
         loop {
             let message = tokio::select! {
+                biased;
+                message = farewell(&mut self.farewell) => message,
                 Some(command) = self.commands.recv() => self.carry_out(command),
                 (stream, offset) = self.windows.next_grant() => Message::Window { stream, offset },
             };
@@ -258,11 +264,22 @@ impl Writer {
                 Message::Ping { nonce: self.nonce }
             }
             Command::Pong(nonce) => Message::Pong { nonce },
-            Command::Goaway(goaway) => Message::Goaway {
+        }
+    }
+}
+
+/// What is to be said of our end, once it is. Nobody can say so any more when all handles are gone.
+async fn farewell(said: &mut watch::Receiver<Option<Goaway>>) -> Message {
+    loop {
+        if said.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        if let Some(goaway) = said.borrow_and_update().clone() {
+            return Message::Goaway {
                 reason: goaway.reason,
                 reconnect_after_ms: u64::try_from(goaway.reconnect_after.as_millis())
                     .unwrap_or(u64::MAX),
-            },
+            };
         }
     }
 }
@@ -295,9 +312,9 @@ mod tests {
 
     #[tokio::test]
     async fn pings_are_answered_and_goaway_is_heard() {
-        let (_pair, [near, far]) = ends().await;
-        let (near, near_handle) = ControlLoop::new(near.0, near.1, Arc::default());
-        let (far, far_handle) = ControlLoop::new(far.0, far.1, Arc::default());
+        let (pair, [near, far]) = ends().await;
+        let (near, near_handle) = ControlLoop::new(near.0, near.1, &pair.connector);
+        let (far, far_handle) = ControlLoop::new(far.0, far.1, &pair.listener);
         let goaway = Goaway {
             reason: "test".to_owned(),
             reconnect_after: Duration::from_millis(7),
@@ -317,17 +334,53 @@ mod tests {
 
     #[tokio::test]
     async fn a_ping_without_an_answer_is_no_answer() {
-        let (_pair, [near, _far]) = ends().await;
-        let (near, handle) = ControlLoop::new(near.0, near.1, Arc::default());
+        let (pair, [near, _far]) = ends().await;
+        let (near, handle) = ControlLoop::new(near.0, near.1, &pair.connector);
         tokio::select! {
             error = near.run() => panic!("{error}"),
             answered = handle.ping(Duration::from_millis(50)) => assert!(!answered),
         }
     }
 
+    /// A peer's pings may fill the queue of what is to be sent.
+    #[tokio::test]
+    async fn a_goaway_is_heard_among_any_number_of_pings() {
+        let (pair, [mut near, far]) = ends().await;
+        let (far, handle) = ControlLoop::new(far.0, far.1, &pair.listener);
+        let pinging = async {
+            for nonce in 0.. {
+                let ping = Message::Ping { nonce };
+                write_frame(&mut near.0, &ping).await.unwrap();
+            }
+        };
+        let hearing = async {
+            let mut pongs = 0;
+            loop {
+                match read_frame(&mut near.1).await.unwrap() {
+                    Message::Goaway { reason, .. } => break reason,
+                    _ => pongs += 1,
+                }
+                if pongs == 100 {
+                    handle.goaway(Goaway {
+                        reason: "test".to_owned(),
+                        reconnect_after: Duration::ZERO,
+                    });
+                }
+            }
+        };
+        let heard = async {
+            tokio::select! {
+                () = pinging => unreachable!("it never ends"),
+                error = far.run() => panic!("{error}"),
+                reason = hearing => reason,
+            }
+        };
+        assert_eq!(timeout(SOON, heard).await.unwrap(), "test");
+    }
+
     #[tokio::test]
     async fn a_second_hello_is_a_protocol_error() {
-        let (_pair, [mut near, far]) = ends().await;
+        let (pair, [mut near, far]) = ends().await;
         let hello = Message::Hello(Hello {
             version: 2,
             software: String::new(),
@@ -336,7 +389,7 @@ mod tests {
             replaces: None,
         });
         write_frame(&mut near.0, &hello).await.unwrap();
-        let (far, _handle) = ControlLoop::new(far.0, far.1, Arc::default());
+        let (far, _handle) = ControlLoop::new(far.0, far.1, &pair.listener);
         let error = far.run().await;
         assert!(error.is_protocol_error(), "{error}");
     }

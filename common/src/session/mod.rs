@@ -12,7 +12,7 @@ mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::pki_types::CertificateDer;
 
@@ -89,6 +89,17 @@ impl Session {
     pub fn make_room(&self, running: usize) {
         match &self.carrier {
             Carrier::Quic(quic) => quic.make_room(running),
+        }
+    }
+
+    /// Sends the spare copies of what interactive streams send, and takes in those of the peer. A
+    /// [control loop](control::ControlLoop) does; where there is none it is to be done in its place.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn carry_spares(&self) -> Infallible {
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.carry_spares().await,
         }
     }
 

@@ -1,12 +1,13 @@
 //! What stands on the wire, as pure functions over bytes: no IO, no clock, no runtime.
 //!
 //! Protocol 2 (ALPN [`ALPN_V2`]) is JSON frames ([`codec`]): [`control`] messages on the control stream, an
-//! [`open`] frame at the head of each tunnel stream. Protocol 1 (ALPN [`ALPN_V1`]) is the 1,024-byte header in [`v1`].
+//! [`open`] frame at the head of each tunnel stream, and [spares](spare). Protocol 1 (ALPN [`ALPN_V1`]) is the 1,024-byte header in [`v1`].
 
 pub mod close;
 pub mod codec;
 pub mod control;
 pub mod open;
+pub mod spare;
 pub mod v1;
 
 /// ALPN (RFC 7301) of protocol 2.

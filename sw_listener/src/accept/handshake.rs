@@ -251,8 +251,7 @@ async fn greet(session: &Session) -> Result<Greeting, HandshakeError> {
     let (send, mut recv) = session.accept_stream().await?;
     match read_frame(&mut recv).await? {
         Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
-            let windows = session.windows().clone();
-            let control = ControlLoop::new(send, recv, windows);
+            let control = ControlLoop::new(send, recv, session);
             Ok(Greeting::Hello(Box::new(control), hello))
         }
         Message::Probe(hello) if hello.version == PROTOCOL_VERSION => Ok(Greeting::Probe(send)),

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use super::nanoseconds;
+
 /// Bytes that may always wait; the window of a connection that starts.
 pub(super) const LEAST: u64 = 2 << 20;
 /// Bytes that may wait on the longest path.
@@ -65,8 +67,4 @@ impl SendBudget {
         connection.set_send_window(bytes);
         written
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -7,10 +7,13 @@ mod endpoint;
 mod keys;
 mod recv;
 mod send;
+mod spares;
 mod transport;
 mod udp;
 
 use std::{
+    convert::Infallible,
+    future::pending,
     net::SocketAddr,
     sync::{
         Arc,
@@ -22,7 +25,7 @@ use std::{
 use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 
-use self::{allowance::Allowance, budget::SendBudget};
+use self::{allowance::Allowance, budget::SendBudget, spares::Spares};
 pub use self::{
     congestion::CongestionControl,
     endpoint::endpoint,
@@ -31,7 +34,10 @@ pub use self::{
     udp::{BindError, UdpBuffers, bind},
 };
 pub(super) use self::{recv::QuicRecv, send::QuicSend};
-use super::{Closed, RecvHalf, SendHalf, flow::Windows};
+use super::{
+    Closed, RecvHalf, SendHalf,
+    flow::Windows,
+};
 use crate::wire::{Protocol, close::CloseCode};
 
 /// How often [`QuicCarrier::answers`] looks for the answer.
@@ -53,6 +59,8 @@ struct SharedState {
     stream_window: u32,
     budget: SendBudget,
     allowance: Allowance,
+    /// `None` where both sides do not take them.
+    spares: Option<Spares>,
     started: Instant,
     /// Receive window of the connection as last announced by [`QuicCarrier::answers`], in bytes.
     session_window: AtomicU64,
@@ -78,6 +86,7 @@ impl QuicCarrier {
             stream_window: settings.stream_window,
             budget: SendBudget::default(),
             allowance: Allowance::new(settings.max_streams),
+            spares: Spares::agreed(protocol, &connection),
             started: Instant::now(),
             session_window: AtomicU64::new(settings.session_window),
         };
@@ -108,6 +117,19 @@ impl QuicCarrier {
         let send = QuicSend::new(send, self.connection.clone(), self.shared.clone());
         let recv = QuicRecv::new(recv, self.connection.clone(), self.shared.clone());
         (SendHalf::over_quic(send), RecvHalf::over_quic(recv))
+    }
+
+    pub(super) async fn carry_spares(&self) -> Infallible {
+        match &self.shared.spares {
+            Some(spares) => spares.carry(&self.connection, || self.shared.now()).await,
+            None => self.drop_datagrams().await,
+        }
+    }
+
+    /// The peer may send datagrams, since they are announced before the protocol is known.
+    async fn drop_datagrams(&self) -> Infallible {
+        while self.connection.read_datagram().await.is_ok() {}
+        pending().await
     }
 
     pub(super) fn close(&self, code: CloseCode, why: &str) {
@@ -162,6 +184,10 @@ pub fn negotiated(connection: &quinn::Connection) -> Option<Protocol> {
         .downcast::<quinn::crypto::rustls::HandshakeData>()
         .ok()?;
     Protocol::from_alpn(data.protocol.as_deref()?)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

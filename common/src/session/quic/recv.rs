@@ -1,16 +1,16 @@
-//! The receiving half of a QUIC stream: chunks as they come, in order, and grants for more.
+//! The receiving half of a QUIC stream: chunks as they come, spares among them, in order, and grants for more.
 
 use std::{
     future::{pending, poll_fn},
     pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use quinn::{Chunk, Connection, RecvStream};
 
-use super::SharedState;
+use super::{SharedState, spares::Inbox};
 use crate::session::{
     StreamError,
     flow::{INITIAL_WINDOW, Intake, Reassembly},
@@ -34,6 +34,8 @@ pub(in crate::session) struct QuicRecv {
     shared: Arc<SharedState>,
     reassembly: Reassembly,
     intake: Intake,
+    /// Where its spares come, if there are any in this session.
+    inbox: Option<Arc<Inbox>>,
     finished: bool,
     /// quinn tells a reset once, and an end from then on.
     failed: Option<StreamError>,
@@ -45,8 +47,10 @@ impl QuicRecv {
         connection: Connection,
         shared: Arc<SharedState>,
     ) -> Self {
+        let spares = shared.spares.as_ref();
         Self {
             intake: Intake::new(shared.now()),
+            inbox: spares.map(|spares| spares.inbox(stream.id().into())),
             stream,
             connection,
             shared,
@@ -56,9 +60,17 @@ impl QuicRecv {
         }
     }
 
-    /// Takes whatever comes: for the control stream.
+    /// Takes whatever comes in the stream itself: for the control stream. Without a limit it must not take spares, which
+    /// QUIC does not limit.
     pub(in crate::session) fn lift(&mut self) {
         self.intake.lift();
+        self.forget_spares();
+    }
+
+    fn forget_spares(&mut self) {
+        if let (Some(spares), Some(_)) = (&self.shared.spares, self.inbox.take()) {
+            spares.forget(self.stream.id().into());
+        }
     }
 
     /// Fills `buffer`, and takes nothing behind it.
@@ -140,7 +152,10 @@ impl QuicRecv {
         if self.finished {
             return Poll::Ready(Ok(None));
         }
-        let polled = self.poll_stream(cx, usize::MAX);
+        let polled = match self.poll_stream(cx, usize::MAX) {
+            Poll::Pending => return self.poll_spare(cx).map(|spare| Ok(Some(spare))),
+            ready => ready,
+        };
         if let Poll::Ready(Err(error)) = &polled {
             self.failed = Some(error.clone());
         }
@@ -166,16 +181,33 @@ impl QuicRecv {
         })
     }
 
-    /// What was read counts as credit for the sender, gaps or not: only this holds a hostile one.
+    /// The next spare, when the stream itself has nothing. One that would break the stream off is left out.
+    fn poll_spare(&self, cx: &Context<'_>) -> Poll<Chunk> {
+        let Some(inbox) = &self.inbox else {
+            return Poll::Pending;
+        };
+        loop {
+            let spare = ready!(inbox.poll_take(cx));
+            if self.admits(&spare) {
+                return Poll::Ready(spare);
+            }
+        }
+    }
+
     fn check(&self, chunk: Chunk) -> Result<Chunk, StreamError> {
-        let end = chunk.offset.saturating_add(chunk.bytes.len() as u64);
-        let granted = !self.shared.grants || end <= self.intake.granted();
-        let most = FEW + self.intake.ahead() / SHORTEST;
-        if granted && (self.reassembly.held() as u64) < most {
+        if self.admits(&chunk) {
             Ok(chunk)
         } else {
             Err(StreamError::Flooded)
         }
+    }
+
+    /// What was read counts as credit for the sender, gaps or not: only this holds a hostile one.
+    fn admits(&self, chunk: &Chunk) -> bool {
+        let end = chunk.offset.saturating_add(chunk.bytes.len() as u64);
+        let granted = !self.shared.grants || end <= self.intake.granted();
+        let most = FEW + self.intake.ahead() / SHORTEST;
+        granted && (self.reassembly.held() as u64) < most
     }
 
     /// Why no more will come, if that is known already; takes nothing off the stream.
@@ -205,6 +237,7 @@ impl QuicRecv {
                 Poll::Ready(Ok(Some(chunk))) => {
                     let bytes = Bytes::copy_from_slice(&chunk.bytes);
                     self.reassembly.insert(chunk.offset, bytes);
+                    self.reassembly.join();
                 }
                 // The reader will see it again.
                 Poll::Ready(Ok(None) | Err(_)) => return Poll::Ready(()),
@@ -241,5 +274,6 @@ impl Drop for QuicRecv {
         let windows = &self.shared.windows;
         windows.growth().give(self.intake.window() - INITIAL_WINDOW);
         windows.forget(self.stream.id().into());
+        self.forget_spares();
     }
 }

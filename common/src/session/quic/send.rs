@@ -1,12 +1,15 @@
-//! The sending half of a QUIC stream: its turn among the others, its window, its room in the send buffer.
+//! The sending half of a QUIC stream: its turn among the others, its window, its room in the send buffer, its spares.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use quinn::{Connection, SendStream, StoppedError, WriteError};
 
 use super::{SharedState, budget::SendBudget};
-use crate::session::flow::{Recent, SendLimit};
+use crate::{
+    session::flow::{Recent, SendLimit},
+    wire::spare::Spare,
+};
 
 /// A sending half.
 #[derive(Debug)]
@@ -55,7 +58,8 @@ impl QuicSend {
     /// # Errors
     /// As quinn's.
     pub(in crate::session) async fn write(&mut self, mut bytes: Bytes) -> Result<(), WriteError> {
-        self.take_turn(bytes.len());
+        let now = self.shared.now();
+        self.take_turn(bytes.len(), now);
         while !bytes.is_empty() {
             let room = match self.limit.room(self.written) {
                 0 => {
@@ -65,14 +69,16 @@ impl QuicSend {
                 room => usize::try_from(room).unwrap_or(usize::MAX),
             };
             let part = bytes.split_to(room.min(bytes.len()));
-            let length = part.len() as u64;
+            let size = part.len();
             if self.recent.is_interactive() {
+                let spare = self.spare(&part, now);
                 self.write_at_once(part).await?;
+                self.send_later(spare);
             } else {
                 self.budget().follow(&self.connection, self.shared.now());
                 self.stream.write_chunk(part).await?;
             }
-            self.written += length;
+            self.written += size as u64;
         }
         Ok(())
     }
@@ -104,11 +110,33 @@ impl QuicSend {
         .await
     }
 
-    fn take_turn(&mut self, bytes: usize) {
+    /// The spare of what is about to be written, if it should have one.
+    fn spare(&self, part: &Bytes, now: Duration) -> Option<Bytes> {
+        if self.priority == i32::MAX {
+            return None;
+        }
+        let spare = Spare {
+            stream: self.stream.id().into(),
+            offset: self.written,
+            bytes: part,
+        };
+        self.shared
+            .spares
+            .as_ref()?
+            .copy(&self.connection, spare, now)
+    }
+
+    fn send_later(&self, spare: Option<Bytes>) {
+        if let (Some(spares), Some(spare)) = (&self.shared.spares, spare) {
+            spares.send_later(spare, self.shared.now());
+        }
+    }
+
+    fn take_turn(&mut self, bytes: usize, now: Duration) {
         if self.priority == i32::MAX {
             return;
         }
-        self.recent.add(bytes, self.shared.now());
+        self.recent.add(bytes, now);
         let priority = self.recent.priority();
         if priority != self.priority {
             self.priority = priority;

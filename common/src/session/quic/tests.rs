@@ -15,7 +15,7 @@ use crate::{
 
 const SHORT: Duration = Duration::from_millis(100);
 
-async fn stream(protocol: Protocol) -> (Pair, SendHalf, RecvHalf) {
+pub(super) async fn stream(protocol: Protocol) -> (Pair, SendHalf, RecvHalf) {
     let settings = TransportSettings {
         max_streams: 9,
         ..Default::default()

@@ -14,6 +14,12 @@ const JUMBO: u16 = 8_952;
 /// UDP payload that every path of QUIC carries, in bytes (RFC 9000, section 14).
 const SHORTEST: u16 = 1200;
 
+/// Bytes of datagrams that may wait to be sent; the oldest of more are thrown away. They are [spares](crate::wire::spare).
+const DATAGRAMS_OUT: usize = 64 << 10;
+/// The same for those that wait to be read. Few, because each, however short, keeps alive the 64 KiB of the receive that it
+/// came with; quinn counts 32 bytes for each beside its own, so that they are at most 248, or 16 MB.
+const DATAGRAMS_IN: usize = 8 << 10;
+
 /// What the settings decide about a QUIC connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportSettings {
@@ -91,7 +97,8 @@ impl TransportSettings {
             .send_window(budget::LEAST)
             .max_concurrent_bidi_streams(allowance::first(self.max_streams).into())
             .max_concurrent_uni_streams(VarInt::from_u32(0))
-            .datagram_receive_buffer_size(None)
+            .datagram_receive_buffer_size(Some(DATAGRAMS_IN))
+            .datagram_send_buffer_size(DATAGRAMS_OUT)
             .enable_segmentation_offload(self.segmentation_offload)
             .packet_threshold(PACKET_THRESHOLD)
             .time_threshold(TIME_THRESHOLD)
