@@ -8,6 +8,7 @@
 mod intake;
 mod reassembly;
 mod recent;
+mod turns;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,7 +20,12 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub(super) use self::{intake::Intake, reassembly::Reassembly, recent::Recent};
+pub(super) use self::{
+    intake::Intake,
+    reassembly::Reassembly,
+    recent::Recent,
+    turns::{Turn, Turns},
+};
 
 /// How many bytes of a stream a sender may send before its first [grant](Windows::grant).
 pub const INITIAL_WINDOW: u64 = 256 << 10;

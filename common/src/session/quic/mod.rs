@@ -36,7 +36,7 @@ pub use self::{
 pub(super) use self::{recv::QuicRecv, send::QuicSend};
 use super::{
     Closed, RecvHalf, SendHalf,
-    flow::Windows,
+    flow::{Turns, Windows},
 };
 use crate::wire::{Protocol, close::CloseCode};
 
@@ -58,6 +58,7 @@ struct SharedState {
     /// The most that a stream's window may grow to, in bytes.
     stream_window: u32,
     budget: SendBudget,
+    turns: Arc<Turns>,
     allowance: Allowance,
     /// `None` where both sides do not take them.
     spares: Option<Spares>,
@@ -85,6 +86,7 @@ impl QuicCarrier {
             grants: protocol == Protocol::V2,
             stream_window: settings.stream_window,
             budget: SendBudget::default(),
+            turns: Arc::default(),
             allowance: Allowance::new(settings.max_streams),
             spares: Spares::agreed(protocol, &connection),
             started: Instant::now(),

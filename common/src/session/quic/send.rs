@@ -4,10 +4,11 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use quinn::{Connection, SendStream, StoppedError, WriteError};
+use tokio::task::yield_now;
 
 use super::{SharedState, budget::SendBudget};
 use crate::{
-    session::flow::{Recent, SendLimit},
+    session::flow::{Recent, SendLimit, Turn},
     wire::spare::Spare,
 };
 
@@ -19,6 +20,7 @@ pub(in crate::session) struct QuicSend {
     shared: Arc<SharedState>,
     limit: SendLimit,
     recent: Recent,
+    turn: Turn,
     priority: i32,
     written: u64,
 }
@@ -36,6 +38,7 @@ impl QuicSend {
         }
         Self {
             recent: Recent::new(id.index(), shared.now()),
+            turn: Turn::new(shared.turns.clone()),
             limit,
             stream,
             connection,
@@ -77,6 +80,9 @@ impl QuicSend {
             } else {
                 self.budget().follow(&self.connection, self.shared.now());
                 self.stream.write_chunk(part).await?;
+                if self.turn.is_over(size) {
+                    yield_now().await;
+                }
             }
             self.written += size as u64;
         }
@@ -137,6 +143,7 @@ impl QuicSend {
             return;
         }
         self.recent.add(bytes, now);
+        self.turn.set_bulk(!self.recent.is_interactive());
         let priority = self.recent.priority();
         if priority != self.priority {
             self.priority = priority;
