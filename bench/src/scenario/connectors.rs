@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::{Samples, Scale, Scenario, Set, Stage};
+use super::{Path, Samples, Scale, Scenario, Set, Stage};
 use crate::{
     contender::Contender, load::client, measure::statistics::range, report::metric::Metric,
 };
@@ -30,7 +30,12 @@ impl Scenario for Connectors {
     }
 
     fn title(&self) -> &'static str {
-        "Connectors on one listener, each a process with one service"
+        "Connectors on one listener, each a process with one service, over Ethernet packets"
+    }
+
+    /// As devices are, not on loopback: with jumbo packets every session keeps more.
+    fn path(&self) -> Path {
+        Path::Ethernet
     }
 
     fn rounds(&self) -> usize {
