@@ -356,10 +356,11 @@ mod tests {
         let hearing = async {
             let mut pongs = 0;
             loop {
-                match read_frame(&mut near.1).await.unwrap() {
-                    Message::Goaway { reason, .. } => break reason,
-                    _ => pongs += 1,
+                let message = read_frame(&mut near.1).await.unwrap();
+                if let Message::Goaway { reason, .. } = message {
+                    break reason;
                 }
+                pongs += 1;
                 if pongs == 100 {
                     handle.goaway(Goaway {
                         reason: "test".to_owned(),
