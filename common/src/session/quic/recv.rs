@@ -60,8 +60,7 @@ impl QuicRecv {
         }
     }
 
-    /// Takes whatever comes in the stream itself: for the control stream. Without a limit it must not take spares, which
-    /// QUIC does not limit.
+    /// Takes what comes in the stream itself without grants: for the control stream. It takes no spares.
     pub(in crate::session) fn lift(&mut self) {
         self.intake.lift();
         self.forget_spares();
