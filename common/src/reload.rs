@@ -263,17 +263,28 @@ mod tests {
     }
 
     /// Whoever waits for it beside something else may turn to that while the files are looked at.
-    #[tokio::test]
-    async fn a_request_outlives_a_cancelled_wait() {
+    #[test]
+    fn a_request_outlives_a_cancelled_wait() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut reloads = Reloads::new([folder.path().join("a")]);
-        reloads.asked().notify_one();
-        let once = std::future::poll_fn(|context| {
-            let next = std::pin::pin!(reloads.next());
-            std::task::Poll::Ready(next.poll(context).is_ready())
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(1)
+            .build()
+            .expect("a runtime");
+        // The files cannot be looked at before the only thread that may block is let go.
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let _holds = runtime.spawn_blocking(move || held.recv());
+        runtime.block_on(async {
+            let mut reloads = Reloads::new([folder.path().join("a")]);
+            reloads.asked().notify_one();
+            let once = std::future::poll_fn(|context| {
+                let next = std::pin::pin!(reloads.next());
+                std::task::Poll::Ready(next.poll(context).is_ready())
+            });
+            assert!(!once.await, "the files have been looked at");
+            drop(let_go);
+            let again = tokio::time::timeout(Duration::from_secs(30), reloads.next());
+            assert_eq!(again.await.ok(), Some(Cause::Asked));
         });
-        assert!(!once.await, "the files are looked at elsewhere");
-        let again = tokio::time::timeout(Duration::from_secs(30), reloads.next());
-        assert_eq!(again.await.ok(), Some(Cause::Asked));
     }
 }
