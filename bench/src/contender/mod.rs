@@ -29,10 +29,13 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long one try may take.
 const ECHO_PATIENCE: Duration = Duration::from_secs(5);
-/// How long it is watched to tell whether it is quiet,
-const QUIET: Duration = Duration::from_millis(250);
-/// and the share of that time which counts as busy. A clock tick is 4 % of it.
+/// How long one look takes that tells whether it is quiet,
+const LOOK: Duration = Duration::from_millis(250);
+/// the share of that time which counts as busy (a clock tick is 4 % of it),
 const BUSY: f64 = 0.1;
+/// and how many looks in a row must find it quiet. TCP's window probes after 0.2, 0.4 and 0.8 s each let a little more
+/// into a stalled connection; with 1,000 of them that was a tenth of what the machine moves.
+const QUIET_LOOKS: u32 = 8;
 
 /// A way from clients to targets.
 pub trait Contender: Sync {
@@ -175,16 +178,16 @@ impl Running {
         !self.listener.is_empty()
     }
 
-    /// Waits until it does next to nothing, or `limit` is over.
+    /// Waits until it does next to nothing for two seconds, or `limit` is over.
     pub fn wait_quiet(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut before = self.cpu_seconds();
-        while Instant::now() < deadline {
-            std::thread::sleep(QUIET);
+        let mut quiet = 0;
+        while quiet < QUIET_LOOKS && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
             let now = self.cpu_seconds();
-            if now - before < QUIET.as_secs_f64() * BUSY {
-                return;
-            }
+            let is_quiet = now - before < LOOK.as_secs_f64() * BUSY;
+            quiet = if is_quiet { quiet + 1 } else { 0 };
             before = now;
         }
     }

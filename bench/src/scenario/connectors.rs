@@ -60,7 +60,7 @@ impl Scenario for Connectors {
         let numbers: Vec<_> = (0..count).collect();
         let mut set = stage.set(&numbers)?;
         let running = &set.running;
-        running.wait_quiet(Duration::from_secs(stage.scale.pick(30, 1)));
+        running.wait_quiet(Duration::from_secs(stage.scale.pick(30, 4)));
         let memory = running.listener_memory();
         let case = format!("listener with {count} connectors");
         samples.add_memory(&case, memory);

@@ -45,7 +45,7 @@ impl Scenario for Stalled {
         let stalled = many(count, || request(entry, Request::Flood));
         let stalled = stalled.with_context(|| format!("{count} clients that never read"))?;
         set.running
-            .wait_quiet(Duration::from_secs(stage.scale.pick(20, 2)));
+            .wait_quiet(Duration::from_secs(stage.scale.pick(20, 4)));
         let case = format!("one stream beside {count} stalled ones");
         one_stream(&case, &set, stage.scale, samples)?;
         if set.running.has_processes() {
