@@ -1,13 +1,18 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use quinn::{Connection, PathStats};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Spares;
 use crate::{
     session::{
-        Carrier, RecvHalf, Session, StreamError, flow::INITIAL_WINDOW, quic::QuicCarrier,
-        quic::tests::stream,
+        Carrier, RecvHalf, Session, StreamError,
+        control::ControlLoop,
+        flow::INITIAL_WINDOW,
+        quic::{QuicCarrier, tests::stream},
     },
     wire::{Protocol, spare::Spare},
 };
@@ -73,6 +78,18 @@ async fn a_spare_is_read_before_its_original_and_never_twice() {
     assert_eq!(recv.read().await.unwrap().unwrap().concat(), b"d");
     send.finish();
     assert_eq!(recv.read().await.unwrap(), None);
+}
+
+/// Nothing else does in protocol 2.
+#[tokio::test]
+async fn a_control_loop_carries_them() {
+    let (pair, _send, mut recv) = stream(Protocol::V2).await;
+    let (control_send, control_recv) = pair.connector.open_stream().await.unwrap();
+    let (control, _handle) = ControlLoop::new(control_send, control_recv, &pair.connector);
+    let _running = AbortOnDropHandle::new(tokio::spawn(control.run()));
+    inject(&pair.listener, STREAM, NEXT, b"abc");
+    let arrived = timeout(Duration::from_secs(30), read(&mut recv, 3));
+    assert_eq!(arrived.await.unwrap(), b"abc");
 }
 
 #[tokio::test]
