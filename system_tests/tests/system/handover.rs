@@ -166,8 +166,10 @@ fn a_goodbye_gives_no_more_streams() {
         "type": "goaway", "reason": "restart", "reconnect_after_ms": 0,
     })));
     listener.wait_log(&["the connector drains"]);
+    listener.api.wait_state(port, "waiting");
     let mut new = asking(&site, site.ca.client(UID), &listener, None);
     new.hear().expect("a welcome");
+    listener.api.wait_state(port, "listening");
     let second = client::try_connect(address).and_then(|mut tcp| tcp.read_exact(&mut [0; 1]));
     assert_eq!(second.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
