@@ -12,6 +12,14 @@ use system_tests::{
     world::{UID, World},
 };
 
+/// Another connector with the same UID. It has files of its own: if it wrote over those of the first one, that would move
+/// to the new certificate with another session.
+fn second(world: &World) -> Connector {
+    let issued = world.site.ca.client(UID);
+    let quic = world.listener.quic;
+    Connector::certified(&world.site, "second", &issued, quic, &json!({}))
+}
+
 #[test]
 fn a_second_session_of_a_live_uid_is_refused_and_told_why() {
     let world = World::new();
@@ -19,7 +27,7 @@ fn a_second_session_of_a_live_uid_is_refused_and_told_why() {
     let mut tcp = client::connect(world.open(target.address));
     client::echo(&mut tcp, b"before");
     let before = world.listener.api.connector(UID).unwrap();
-    let second = Connector::start(&world.site, UID, world.listener.quic);
+    let second = second(&world);
     let line = second.wait_log(&["another live session has this UID"]);
     assert_eq!(line.level(), Some("WARN"), "{line}");
     world
@@ -38,7 +46,7 @@ fn a_session_that_does_not_answer_is_replaced() {
     let opening = world.open(target.address);
     let before = world.listener.api.connector(UID).unwrap();
     world.connector.signal(Signal::STOP);
-    let second = Connector::start(&world.site, UID, world.listener.quic);
+    let second = second(&world);
     second.wait_session();
     world.listener.wait_log(&["was replaced", UID]);
     let after = world.listener.api.connector(UID).unwrap();
@@ -56,7 +64,7 @@ fn in_replace_mode_the_later_session_wins() {
     let world = World::with(&[("SWL_DUPLICATE_UID", "replace")], &json!({}));
     let target = Target::echo();
     let opening = world.open(target.address);
-    let second = Connector::start(&world.site, UID, world.listener.quic);
+    let second = second(&world);
     second.wait_session();
     world.connector.wait_log(&["took this one's place"]);
     client::echo(&mut client::connect(opening), b"through the second");
