@@ -244,10 +244,13 @@ async fn a_dead_responder_costs_a_thousand_handshakes_one_time_limit_and_32_sock
     while let Some(result) = checks.join_next().await {
         assert_eq!(result.unwrap(), "ocsp_unavailable");
     }
-    assert!(asked.elapsed() < Duration::from_secs(12));
+    // One after the other, 32 sockets would need 156 s for them; the rest is room for a busy machine.
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
     // The hold-off of 1 s may end while the last are turned away; then one more tries, at most once a second.
-    let questions = server.questions();
-    assert!((32..=39).contains(&questions), "{questions} questions");
+    let (questions, most) = (server.questions(), 32 + took.as_secs());
+    let within = (32..=most).contains(&u64::try_from(questions).unwrap());
+    assert!(within, "{questions} questions in {took:?}");
 }
 
 #[tokio::test]
