@@ -20,7 +20,8 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// `target/debug/deps/name-hash` → `target/debug`.
+/// `target/debug/deps/name-hash` → `target/debug`. Of the whole workspace: with fewer packages, dependencies have fewer
+/// features, and all above them would be compiled a second time after `cargo test --workspace`.
 fn build() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let folder = exe.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
@@ -28,14 +29,7 @@ fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "sw_listener",
-            "-p",
-            "sw_connector",
-        ])
+        .args(["build", "--quiet", "--workspace", "--bins"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
