@@ -136,6 +136,7 @@ impl QuicCarrier {
 
     pub(super) fn close(&self, code: CloseCode, why: &str) {
         let number = VarInt::from_u32(code.number());
+        congestion::open(&self.connection);
         self.connection.close(number, why.as_bytes());
     }
 

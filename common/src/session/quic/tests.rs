@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 use crate::{
     session::{
@@ -10,7 +10,7 @@ use crate::{
         quic::TransportSettings,
         testing::{Pair, pair},
     },
-    wire::Protocol,
+    wire::{Protocol, close::CloseCode},
 };
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -178,4 +178,27 @@ async fn a_peer_may_hold_more_streams_once_it_holds_many() {
     };
     let both = async { tokio::join!(opening, accepting) };
     timeout(Duration::from_secs(10), both).await.unwrap();
+}
+
+/// What still waits for the window must not hold it back.
+#[tokio::test]
+async fn an_end_is_heard_while_the_window_is_full() {
+    for congestion in ["model", "cubic", "10kbit/s"] {
+        let settings = TransportSettings {
+            congestion: congestion.parse().unwrap(),
+            ..Default::default()
+        };
+        let pair = pair(Protocol::V2, &settings).await;
+        let (mut send, _recv) = pair.connector.open_stream().await.unwrap();
+        let bulk = vec![7; usize::try_from(INITIAL_WINDOW).unwrap()];
+        send.write(bulk.into()).await.unwrap();
+        // The connection sends what the window takes; what comes back is for a later turn.
+        yield_now().await;
+        pair.connector.close(CloseCode::Closed);
+        let heard = timeout(Duration::from_secs(5), pair.listener.closed());
+        let heard = heard
+            .await
+            .unwrap_or_else(|_| panic!("{congestion}: not heard"));
+        assert_eq!(heard.peer_code(), Some(CloseCode::Closed), "{congestion}");
+    }
 }

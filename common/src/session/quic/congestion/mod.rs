@@ -1,6 +1,7 @@
 //! How much may be in flight: the choice of the congestion controller.
 
 mod fixed;
+mod gate;
 mod model;
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -8,7 +9,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use quinn::congestion::{ControllerFactory, CubicConfig};
 use thiserror::Error;
 
-use self::{fixed::FixedFactory, model::ModelFactory};
+pub(super) use self::gate::open;
+use self::{fixed::FixedFactory, gate::GateFactory, model::ModelFactory};
 
 /// The slowest fixed rate, bits per second: below it not even keep-alives get through in time.
 const MIN_RATE: u64 = 10_000;
@@ -43,11 +45,12 @@ pub struct UnknownCongestionControl(String);
 impl CongestionControl {
     /// What [`quinn::TransportConfig::congestion_controller_factory`] takes.
     pub fn factory(self) -> Arc<dyn ControllerFactory + Send + Sync> {
-        match self {
+        let factory: Arc<dyn ControllerFactory + Send + Sync> = match self {
             Self::Cubic => Arc::new(CubicConfig::default()),
             Self::Model => Arc::new(ModelFactory),
             Self::Fixed { bits_per_second } => Arc::new(FixedFactory { bits_per_second }),
-        }
+        };
+        Arc::new(GateFactory(factory))
     }
 }
 
