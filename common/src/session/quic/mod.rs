@@ -136,7 +136,9 @@ impl QuicCarrier {
 
     pub(super) fn close(&self, code: CloseCode, why: &str) {
         let number = VarInt::from_u32(code.number());
+        self.connection.close(number, why.as_bytes());
         congestion::open(&self.connection);
+        // Nothing but wakes the connection up: it may have looked at its window before that.
         self.connection.close(number, why.as_bytes());
     }
 

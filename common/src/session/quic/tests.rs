@@ -5,7 +5,7 @@ use tokio::{task::yield_now, time::timeout};
 
 use crate::{
     session::{
-        RecvHalf, SendHalf, StreamError,
+        Carrier, RecvHalf, SendHalf, StreamError,
         flow::INITIAL_WINDOW,
         quic::TransportSettings,
         testing::{Pair, pair},
@@ -194,6 +194,9 @@ async fn an_end_is_heard_while_the_window_is_full() {
         send.write(bulk.into()).await.unwrap();
         // The connection sends what the window takes; what comes back is for a later turn.
         yield_now().await;
+        let Carrier::Quic(quic) = &pair.connector.carrier;
+        let sent = quic.connection.stats().udp_tx.bytes;
+        assert!(sent < INITIAL_WINDOW, "{congestion}: some waits");
         pair.connector.close(CloseCode::Closed);
         let heard = timeout(Duration::from_secs(5), pair.listener.closed());
         let heard = heard

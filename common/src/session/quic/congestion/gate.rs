@@ -1,9 +1,9 @@
 //! Lets the end of a connection out.
 //!
 //! A CONNECTION_CLOSE is not subject to congestion control (RFC 9002, section 7), but quinn-proto 0.11 holds it back with
-//! whatever else waits for the window or for the pacer, and acknowledgments no longer open either once the connection is
-//! closed. So the peer of a busy session, or of one whose path has stalled, would never hear of the end, and its clients
-//! would hang until it takes the session for dead.
+//! whatever else waits for the window, which no acknowledgment opens any more once the connection is closed. So the peer
+//! of a busy session, or of one whose path has stalled, would never hear of the end, and its clients would hang until it
+//! takes the session for dead.
 
 use std::{
     any::Any,
@@ -42,7 +42,8 @@ struct Gate {
     open: Arc<AtomicBool>,
 }
 
-/// Lets everything of this connection pass from now on: it is about to be closed.
+/// Lets everything of this connection pass from now on: it is closed, and all that is left to say is that. Before, a
+/// whole send buffer would pass, too.
 pub(in crate::session::quic) fn open(connection: &Connection) {
     if let Ok(gate) = connection.congestion_state().into_any().downcast::<Gate>() {
         gate.open.store(true, Relaxed);
