@@ -40,9 +40,14 @@ pub(crate) fn flow(control: Control, start: u64) -> Flow {
 
 /// These flows over a link; ACKs come back undisturbed after the same delay.
 pub(crate) fn world(forward: Conditions, flows: &[Flow]) -> World {
+    world_of(forward, flows, 1)
+}
+
+/// The same with the chances of `seed`.
+pub(crate) fn world_of(forward: Conditions, flows: &[Flow], seed: u64) -> World {
     let backward = Conditions {
         delay: forward.delay,
         ..Conditions::default()
     };
-    World::new(forward, backward, flows, 1)
+    World::new(forward, backward, flows, seed)
 }

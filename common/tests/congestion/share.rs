@@ -3,30 +3,41 @@
 use lab::link::{Conditions, Loss};
 
 use crate::{
-    scenario::{CUBIC, MODEL, flow, link, ms, world},
-    sim::World,
+    scenario::{CUBIC, MODEL, flow, link, ms, world, world_of},
+    sim::{Control, World},
 };
 
-fn ran(forward: Conditions, controls: &[crate::sim::Control], seconds: u64) -> World {
+/// Games of chance are played so often.
+const SEEDS: u64 = 4;
+
+fn ran(forward: Conditions, controls: &[Control], seconds: u64) -> World {
+    ran_with(forward, controls, seconds, 1)
+}
+
+fn ran_with(forward: Conditions, controls: &[Control], seconds: u64, seed: u64) -> World {
     let flows: Vec<_> = controls
         .iter()
         .zip(0..)
         .map(|(control, number)| flow(*control, number * 300))
         .collect();
-    let mut world = world(forward, &flows);
+    let mut world = world_of(forward, &flows, seed);
     world.run(ms(seconds * 1000));
     assert_eq!(world.lost(), None);
     world
 }
 
+/// Who gets what in 20 s is a game of chance, so it is played more than once.
 #[test]
 fn flows_of_the_same_kind_get_the_same() {
-    for flows in [2, 4] {
-        let world = ran(link(40, 50, 50), &vec![MODEL; flows], 25);
-        let fairness = world.measured.fairness(ms(5000), ms(25_000));
-        let total = world.measured.total(ms(5000), ms(25_000));
-        assert!(fairness > 0.9, "{flows}: {fairness:.2}");
-        assert!(total > 36.0, "{flows}: {total:.1} Mbit/s of 40");
+    for (flows, least) in [(2, 0.95), (4, 0.85)] {
+        let mut fairness = 0.0;
+        for seed in 1..=SEEDS {
+            let world = ran_with(link(40, 50, 50), &vec![MODEL; flows], 25, seed);
+            fairness += world.measured.fairness(ms(5000), ms(25_000)) / SEEDS as f64;
+            let total = world.measured.total(ms(5000), ms(25_000));
+            assert!(total > 36.0, "{flows}: {total:.1} Mbit/s of 40");
+        }
+        assert!(fairness > least, "{flows}: {fairness:.2}");
     }
 }
 

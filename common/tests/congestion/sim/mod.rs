@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::session::quic::congestion::CongestionControl;
+use common::session::quic::{TransportSettings, congestion::CongestionControl};
 use lab::link::{Conditions, Link};
 use quinn_proto::{TransportConfig, VarInt, congestion};
 
@@ -38,16 +38,31 @@ pub(crate) struct Flow {
 /// Flow-control window of a stream, bytes.
 const STREAM_WINDOW: u32 = 16 << 20;
 
+/// UDP payload of an Ethernet frame over IPv6, bytes.
+const LONGEST: u16 = 1452;
+
+/// That of the daemons, but for one stream with a larger buffer, so that only the controller bounds what is in flight.
 fn transport(control: Control) -> Arc<TransportConfig> {
-    let mut config = TransportConfig::default();
+    let settings = TransportSettings {
+        stream_window: STREAM_WINDOW,
+        max_udp_payload: LONGEST,
+        ..Default::default()
+    };
+    let mut config = match control {
+        Control::Ours(congestion) => TransportSettings {
+            congestion,
+            ..settings
+        }
+        .to_quinn(),
+        Control::QuinnBbr => {
+            let mut config = settings.to_quinn();
+            config.congestion_controller_factory(Arc::new(congestion::BbrConfig::default()));
+            config
+        }
+    };
     config
-        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .send_window(64 << 20)
-        .receive_window(VarInt::from_u32(1 << 30))
-        .congestion_controller_factory(match control {
-            Control::Ours(control) => control.factory(),
-            Control::QuinnBbr => Arc::new(congestion::BbrConfig::default()),
-        });
+        .max_concurrent_uni_streams(VarInt::from_u32(1));
     Arc::new(config)
 }
 
