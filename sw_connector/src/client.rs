@@ -33,8 +33,8 @@ use crate::{
 const BACKOFF_BASE: Duration = Duration::from_millis(500);
 /// Every wait is at most this long.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
-/// A listener that closes the session before this time did not want it, and the backoff goes on; any other end starts it
-/// anew.
+/// A listener that [refuses](is_refusal) the session before this time did not want it, and the backoff goes on; any other
+/// end starts it anew.
 const SUCCESS: Duration = Duration::from_secs(10);
 
 /// How much longer than its streams a session may take to end.
@@ -131,10 +131,7 @@ impl Client {
                 biased;
                 Some(ended) = task.join_next() => return self.ended(ended, began.elapsed()),
                 successor = successor => successor,
-                goaway = goaway => {
-                    let lasted = began.elapsed();
-                    return self.leave(goaway, serving.task, lasted);
-                }
+                goaway = goaway => return self.leave(goaway, serving.task),
             };
             info!("the session with the new certificate takes over");
             self.announce(&dialled);
@@ -172,9 +169,14 @@ impl Client {
         self.draining.spawn(finishing.in_current_span());
     }
 
-    /// The listener drains: the session finishes its streams while we look for a new one.
-    fn leave(&mut self, goaway: Goaway, mut task: JoinSet<Ended>, lasted: Duration) -> Duration {
-        info!(reason = ?goaway.reason, "the listener drains: looking for a new session");
+    /// The listener drains, which is no refusal however young the session: it finishes its streams while we look for a
+    /// new one.
+    fn leave(&mut self, goaway: Goaway, mut task: JoinSet<Ended>) -> Duration {
+        self.backoff.reset();
+        let draw = rand::random::<f64>();
+        let asked = goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + draw);
+        let wait = asked.max(self.backoff.next(draw));
+        info!(reason = ?goaway.reason, retry_in = ?wait, "the listener drains: looking for a new session");
         let limit = self.context.config.drain_timeout + FAREWELL;
         self.draining.spawn(async move {
             // Dropping the task at the end of its time ends the session.
@@ -182,12 +184,7 @@ impl Client {
                 ended.streams.wait().await;
             }
         });
-        let draw = rand::random::<f64>();
-        if lasted >= SUCCESS {
-            self.backoff.reset();
-        }
-        let asked = goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + draw);
-        asked.max(self.backoff.next(draw))
+        wait
     }
 
     fn ended(&mut self, ended: Result<Ended, JoinError>, lasted: Duration) -> Duration {
@@ -196,8 +193,7 @@ impl Client {
             Err(error) => return self.failed(&error.to_string(), Reaction::Retry),
         };
         self.draining.spawn(async move { streams.wait().await });
-        let by_peer = matches!(closed, Closed::ByPeer { .. } | Closed::ByPeerUnknown { .. });
-        if !by_peer || lasted >= SUCCESS {
+        if !is_refusal(&closed) || lasted >= SUCCESS {
             self.backoff.reset();
         }
         if self.context.shutdown.is_draining() {
@@ -239,5 +235,31 @@ impl Client {
             Say::Nothing => {}
         }
         wait
+    }
+}
+
+/// Whether the listener has closed a session because of what it is, and not because it stops itself.
+fn is_refusal(closed: &Closed) -> bool {
+    let by_peer = matches!(closed, Closed::ByPeer { .. } | Closed::ByPeerUnknown { .. });
+    by_peer && closed.reaction() != Reaction::RetryAtOnce
+}
+
+#[cfg(test)]
+mod tests {
+    use common::wire::close::CloseCode;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_that_stops_has_refused_nobody() {
+        let closed = |code| Closed::ByPeer { code, detail: None };
+        assert!(!is_refusal(&closed(CloseCode::Draining)));
+        assert!(!is_refusal(&Closed::TimedOut));
+        assert!(is_refusal(&closed(CloseCode::Kicked)));
+        let unknown = Closed::ByPeerUnknown {
+            number: 0,
+            reason: String::new(),
+        };
+        assert!(is_refusal(&unknown));
     }
 }

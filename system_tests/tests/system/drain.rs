@@ -2,7 +2,7 @@
 //! handled.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
@@ -12,6 +12,7 @@ use serde_json::json;
 use system_tests::{
     PATIENCE,
     client::{self, End, RESET},
+    listener::Listener,
     noise::digest_of,
     target::Target,
     until,
@@ -199,15 +200,52 @@ fn a_connector_returns_soon_after_a_drain() {
     let site = system_tests::site::Site::new();
     let port = system_tests::ports::free().to_string();
     let settings = [("SWL_PORT", port.as_str())];
-    let mut listener = system_tests::listener::Listener::with(&site, &settings);
+    let mut listener = Listener::with(&site, &settings);
     let connector = system_tests::connector::Connector::start(&site, UID, listener.quic);
     listener.api.wait_connected(UID);
     listener.signal(Signal::TERM);
     listener.wait_exit(PATIENCE);
     let mark = connector.log().mark();
-    let listener = system_tests::listener::Listener::with(&site, &settings);
+    let listener = Listener::with(&site, &settings);
     let back = Instant::now();
     connector.wait_log_after(mark, &["session established"]);
     assert!(back.elapsed() < Duration::from_secs(15));
     until("the session shows", || listener.api.connector(UID));
+}
+
+/// A goodbye is no refusal: however often a listener restarts, and however young its sessions are, the connector comes back
+/// when it was asked to.
+#[test]
+fn restarts_in_a_row_are_not_held_against_the_listener() {
+    /// What a draining listener asks for is half a second, half of it more or less.
+    const ASKED: f64 = 0.8;
+    let port = system_tests::ports::free().to_string();
+    let settings = [("SWL_PORT", port.as_str())];
+    let target = Target::echo();
+    let mut world = World::with(&settings, &json!({}));
+    for _ in 0..6 {
+        world.listener.api.wait_connected(UID);
+        // A stream keeps the session for the goodbye.
+        let mut tcp = client::connect(world.open(target.address));
+        tcp.write_all(b"x").unwrap();
+        client::expect(&mut tcp, b"x");
+        let mark = world.connector.log().mark();
+        world.listener.signal(Signal::TERM);
+        let said = ["the listener drains", "retry_in"];
+        let line = world.connector.wait_log_after(mark, &said);
+        assert!(seconds(line.field("retry_in").unwrap()) < ASKED, "{line}");
+        drop(tcp);
+        world.listener.wait_exit(PATIENCE);
+        world.listener = Listener::with(&world.site, &settings);
+    }
+}
+
+/// A duration as Rust prints it.
+fn seconds(duration: &str) -> f64 {
+    let units = [("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9), ("s", 1.0)];
+    let parsed = units.iter().find_map(|(unit, length)| {
+        let number: f64 = duration.strip_suffix(unit)?.parse().ok()?;
+        Some(number * length)
+    });
+    parsed.expect("a duration")
 }
