@@ -10,7 +10,7 @@ use common::{
     backoff::Backoff,
     session::{Closed, control::Goaway},
     trouble::{Say, Trouble},
-    wire::close::Reaction,
+    wire::close::{CloseCode, Reaction},
 };
 use tokio::{
     sync::watch,
@@ -36,6 +36,10 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// A listener that [refuses](is_refusal) the session before this time did not want it, and the backoff goes on; any other
 /// end starts it anew.
 const SUCCESS: Duration = Duration::from_secs(10);
+
+/// With so many sessions that still finish their streams, the next goodbye is of a listener that does nothing else, and
+/// each holds a socket.
+const MOST_LEFT: usize = 8;
 
 /// How much longer than its streams a session may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -173,9 +177,13 @@ impl Client {
     /// new one.
     fn leave(&mut self, goaway: Goaway, mut task: JoinSet<Ended>) -> Duration {
         self.backoff.reset();
-        let draw = rand::random::<f64>();
-        let asked = goaway.reconnect_after.min(BACKOFF_CAP).mul_f64(0.5 + draw);
-        let wait = asked.max(self.backoff.next(draw));
+        let least = if self.draining.len() < MOST_LEFT {
+            BACKOFF_BASE
+        } else {
+            BACKOFF_CAP
+        };
+        let asked = goaway.reconnect_after.clamp(least, BACKOFF_CAP);
+        let wait = asked.mul_f64(0.5 + rand::random::<f64>());
         info!(reason = ?goaway.reason, retry_in = ?wait, "the listener drains: looking for a new session");
         let limit = self.context.config.drain_timeout + FAREWELL;
         self.draining.spawn(async move {
@@ -238,16 +246,22 @@ impl Client {
     }
 }
 
-/// Whether the listener has closed a session because of what it is, and not because it stops itself.
+/// Whether the listener has closed a session for another reason than that it stops itself.
 fn is_refusal(closed: &Closed) -> bool {
-    let by_peer = matches!(closed, Closed::ByPeer { .. } | Closed::ByPeerUnknown { .. });
-    by_peer && closed.reaction() != Reaction::RetryAtOnce
+    match closed {
+        Closed::ByPeer { code, .. } => *code != CloseCode::Draining,
+        Closed::ByPeerUnknown { .. } => true,
+        Closed::Refused
+        | Closed::Locally
+        | Closed::TimedOut
+        | Closed::Forgotten
+        | Closed::Tls(_)
+        | Closed::Transport(_) => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::wire::close::CloseCode;
-
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     sim::{Control, World},
 };
 
-/// Games of chance are played so often.
+/// Runs of one scenario: who gets what in 20 s is chance, too.
 const SEEDS: u64 = 4;
 
 fn ran(forward: Conditions, controls: &[Control], seconds: u64) -> World {
@@ -26,18 +26,35 @@ fn ran_with(forward: Conditions, controls: &[Control], seconds: u64, seed: u64) 
     world
 }
 
-/// Who gets what in 20 s is a game of chance, so it is played more than once.
 #[test]
 fn flows_of_the_same_kind_get_the_same() {
     for (flows, least) in [(2, 0.95), (4, 0.85)] {
         let mut fairness = 0.0;
         for seed in 1..=SEEDS {
             let world = ran_with(link(40, 50, 50), &vec![MODEL; flows], 25, seed);
-            fairness += world.measured.fairness(ms(5000), ms(25_000)) / SEEDS as f64;
-            let total = world.measured.total(ms(5000), ms(25_000));
+            let m = &world.measured;
+            let (from, to) = (ms(5000), ms(25_000));
+            let total = m.total(from, to);
             assert!(total > 36.0, "{flows}: {total:.1} Mbit/s of 40");
+            for flow in 0..flows {
+                let share = m.goodput(flow, from, to) / total * flows as f64;
+                assert!(share > 0.2, "{flows}, seed {seed}: {share:.2} of a share");
+            }
+            fairness += m.fairness(from, to) / SEEDS as f64;
         }
         assert!(fairness > least, "{flows}: {fairness:.2}");
+    }
+}
+
+#[test]
+fn several_flows_fill_a_shallow_queue_without_overrunning_it() {
+    let world = ran(link(200, 50, 5), &[MODEL; 4], 10);
+    let total = world.measured.total(ms(2000), ms(10_000));
+    assert!(total > 175.0, "{total:.1} Mbit/s of 200");
+    for flow in 0..4 {
+        let path = world.sender(flow).stats().expect("connected").path;
+        let lost = path.lost_packets as f64 / path.sent_packets as f64;
+        assert!(lost < 0.05, "{lost:.3} of the packets are lost");
     }
 }
 

@@ -35,16 +35,13 @@ pub(crate) struct Flow {
     pub(crate) bytes: u64,
 }
 
-/// Flow-control window of a stream, bytes.
-const STREAM_WINDOW: u32 = 16 << 20;
-
 /// UDP payload of an Ethernet frame over IPv6, bytes.
 const LONGEST: u16 = 1452;
 
-/// That of the daemons, but for one stream with a larger buffer, so that only the controller bounds what is in flight.
+/// That of the daemons, but for one stream with room for all that it may send, so that the controller bounds what is in
+/// flight.
 fn transport(control: Control) -> Arc<TransportConfig> {
     let settings = TransportSettings {
-        stream_window: STREAM_WINDOW,
         max_udp_payload: LONGEST,
         ..Default::default()
     };

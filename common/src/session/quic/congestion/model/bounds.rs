@@ -47,12 +47,10 @@ impl Bounds {
         };
     }
 
-    /// A round that was no probe, with `window` bytes, lost `excess` bytes beyond the ordinary. Behind a probe most of what
-    /// is acknowledged belongs to the probe: of what little is left a few lost packets are no large share of the window.
+    /// A round that was no probe, with `window` bytes, lost `excess` bytes beyond the ordinary.
     pub(super) fn on_round(&mut self, window: u64, tally: Tally, excess: u64, bdp: u64) {
         if excess > 0 {
-            let total = tally.total().max(window);
-            self.short = Some(reduced(window, excess, total).max(percent(bdp, FLOOR)));
+            self.short = Some(reduced(window, excess, tally.total()).max(percent(bdp, FLOOR)));
         }
     }
 
@@ -141,19 +139,21 @@ mod tests {
     fn loss_between_probes_counts_until_the_next_one() {
         let mut bounds = Bounds::default();
         bounds.on_round(120_000, tally(10_000), 10_000, BDP);
-        assert_eq!(bounds.cruise(), 110_000);
+        assert_eq!(bounds.cruise(), 108_000);
         assert_eq!(bounds.probe(), u64::MAX);
         bounds.forget_short();
         assert_eq!(bounds.cruise(), u64::MAX);
     }
 
     #[test]
-    fn a_round_with_few_packets_of_its_own_takes_no_more_than_what_it_lost() {
-        let mut tally = Tally::default();
-        tally.on_ack(1000);
-        tally.on_loss(9000);
+    fn loss_that_goes_on_takes_the_window_down_to_the_floor() {
         let mut bounds = Bounds::default();
-        bounds.on_round(120_000, tally, 9000, BDP);
-        assert_eq!(bounds.cruise(), 111_000);
+        let mut window = 120_000;
+        let windows = [(); 5].map(|()| {
+            bounds.on_round(window, tally(10_000), 10_000, BDP);
+            window = bounds.cruise();
+            window
+        });
+        assert_eq!(windows, [108_000, 97_200, 87_480, 85_000, 85_000]);
     }
 }

@@ -187,12 +187,16 @@ impl Core {
     }
 
     fn end_round(&mut self, now: Instant) {
-        let round = std::mem::replace(&mut self.round, Round::new(now));
+        let mut round = std::mem::replace(&mut self.round, Round::new(now));
         self.brake = false;
-        let excess = round.tally.excess(self.path.ordinary_loss(), self.path.mtu);
         let bdp = self.path.bdp().unwrap_or(0);
-        // A round of which a probe took most says nothing about loss.
-        if round.busy && round.tally.total() > bdp / 2 {
+        let enough = round.tally.total() > bdp / 2;
+        if !enough && self.phase != Phase::Startup {
+            // A probe took most of it, or there was little to send: the few losses say nothing until there is more.
+            self.round.tally = std::mem::take(&mut round.tally);
+        }
+        let excess = round.tally.excess(self.path.ordinary_loss(), self.path.mtu);
+        if round.busy && enough {
             self.path.on_loss(round.tally.loss_ppm());
         }
         self.recovery = match self.recovery {
