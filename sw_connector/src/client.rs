@@ -37,8 +37,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// end starts it anew.
 const SUCCESS: Duration = Duration::from_secs(10);
 
-/// With so many sessions that still finish their streams, the next goodbye is of a listener that does nothing else, and
-/// each holds a socket.
+/// With so many sessions that still finish their streams, the next goodbye is of a listener that does nothing else.
 const MOST_LEFT: usize = 8;
 
 /// How much longer than its streams a session may take to end.
@@ -176,14 +175,10 @@ impl Client {
     /// The listener drains, which is no refusal however young the session: it finishes its streams while we look for a
     /// new one.
     fn leave(&mut self, goaway: Goaway, mut task: JoinSet<Ended>) -> Duration {
+        while self.draining.try_join_next().is_some() {}
         self.backoff.reset();
-        let least = if self.draining.len() < MOST_LEFT {
-            BACKOFF_BASE
-        } else {
-            BACKOFF_CAP
-        };
-        let asked = goaway.reconnect_after.clamp(least, BACKOFF_CAP);
-        let wait = asked.mul_f64(0.5 + rand::random::<f64>());
+        let left = self.draining.len();
+        let wait = pause(goaway.reconnect_after, left, rand::random::<f64>());
         info!(reason = ?goaway.reason, retry_in = ?wait, "the listener drains: looking for a new session");
         let limit = self.context.config.drain_timeout + FAREWELL;
         self.draining.spawn(async move {
@@ -246,6 +241,18 @@ impl Client {
     }
 }
 
+/// How long to wait after a goodbye that asked for a time, with so many sessions `left` that finish their streams. `draw`
+/// is uniform in 0..1.
+fn pause(asked: Duration, left: usize, draw: f64) -> Duration {
+    let least = if left < MOST_LEFT {
+        BACKOFF_BASE
+    } else {
+        BACKOFF_CAP / 2
+    };
+    let wait = asked.clamp(least, BACKOFF_CAP).mul_f64(0.5 + draw);
+    wait.min(BACKOFF_CAP)
+}
+
 /// Whether the listener has closed a session for another reason than that it stops itself.
 fn is_refusal(closed: &Closed) -> bool {
     match closed {
@@ -263,6 +270,15 @@ fn is_refusal(closed: &Closed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_goodbye_is_followed_when_it_asks_but_not_in_a_hot_loop() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause(seconds(4), 0, 0.5), seconds(4));
+        assert_eq!(pause(Duration::ZERO, 0, 0.0), BACKOFF_BASE / 2);
+        assert_eq!(pause(Duration::MAX, 0, 1.0), BACKOFF_CAP);
+        assert_eq!(pause(Duration::ZERO, MOST_LEFT, 0.5), BACKOFF_CAP / 2);
+    }
 
     #[test]
     fn a_listener_that_stops_has_refused_nobody() {

@@ -9,7 +9,7 @@ use super::{
     path::Path,
     phase::{BRAKE_GAIN, Phase, RttProbe, probe_gain},
     probe::Probe,
-    round::Round,
+    round::{Round, Tally},
     startup::FullPipe,
     units::percent,
 };
@@ -187,16 +187,18 @@ impl Core {
     }
 
     fn end_round(&mut self, now: Instant) {
-        let mut round = std::mem::replace(&mut self.round, Round::new(now));
+        let round = std::mem::replace(&mut self.round, Round::new(now));
         self.brake = false;
         let bdp = self.path.bdp().unwrap_or(0);
-        let enough = round.tally.total() > bdp / 2;
-        if !enough && self.phase != Phase::Startup {
+        let tally = round.carried.and(round.tally);
+        let excess = if tally.total() > bdp / 2 || self.phase == Phase::Startup {
+            tally.excess(self.path.ordinary_loss(), self.path.mtu)
+        } else {
             // A probe took most of it, or there was little to send: the few losses say nothing until there is more.
-            self.round.tally = std::mem::take(&mut round.tally);
-        }
-        let excess = round.tally.excess(self.path.ordinary_loss(), self.path.mtu);
-        if round.busy && enough {
+            self.round.carried = tally;
+            0
+        };
+        if round.busy && round.tally.total() > bdp / 2 {
             self.path.on_loss(round.tally.loss_ppm());
         }
         self.recovery = match self.recovery {
@@ -204,7 +206,7 @@ impl Core {
             Some(Recovery::Half) | None => None,
         };
         if self.phase != Phase::Startup {
-            self.bounds.on_round(self.window, round.tally, excess, bdp);
+            self.bounds.on_round(self.window, tally, excess, bdp);
         }
         self.turn(now, &round, excess);
     }
@@ -260,6 +262,7 @@ impl Core {
     fn begin_probe(&mut self, now: Instant) {
         self.path.rotate();
         self.bounds.forget_short();
+        self.round.carried = Tally::default();
         self.phase = Phase::Probe;
         self.probe = Some(Probe::new(now));
     }

@@ -38,6 +38,15 @@ impl Tally {
         self.marked |= bytes == 0;
     }
 
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            acked: self.acked.saturating_add(other.acked),
+            lost: self.lost.saturating_add(other.lost),
+            marked: self.marked || other.marked,
+        }
+    }
+
     /// Bytes delivered or lost.
     pub(super) fn total(&self) -> u64 {
         self.acked.saturating_add(self.lost)
@@ -87,6 +96,8 @@ fn luck(ordinary: u64, mtu: u64) -> u64 {
 pub(super) struct Round {
     began: Instant,
     pub(super) tally: Tally,
+    /// That of rounds before it which were too small to be judged.
+    pub(super) carried: Tally,
     /// The fastest sample, bytes per second.
     pub(super) rate: u64,
     /// Whether a sample came while there was enough to send.
@@ -100,6 +111,7 @@ impl Round {
         Self {
             began: now,
             tally: Tally::default(),
+            carried: Tally::default(),
             rate: 0,
             busy: false,
             rtt: None,
